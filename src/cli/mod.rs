@@ -1,0 +1,1 @@
+//! The front door: argv in, exit code out; a client of the REST API.

@@ -1,0 +1,1 @@
+//! Settings as typed to settings as needed, each value with its origin.

@@ -1,0 +1,1 @@
+//! Podman and Docker over their Unix socket, one code.

@@ -1,0 +1,1 @@
+//! Plain data: jobs, executions, messages, time. Knows no wire and no file.

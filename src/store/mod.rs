@@ -1,0 +1,1 @@
+//! Two redb files, or memory: what was promised survives.
