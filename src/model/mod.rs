@@ -1,1 +1,57 @@
-//! Plain data: jobs, executions, messages, time. Knows no wire and no file.
+//! Plain data: jobs, executions, messages, records, time.
+//!
+//! Nothing here knows a wire format, a file or a device. API and swarm integers live in `api` and `swarm`. The `n(..)`
+//! numbers are those of the *stored* records (`store`): a number is never reused, an unknown one is skipped, an absent
+//! one is `None` or the default, so that a fleet can roll back one release (design: golden stores pin them).
+//!
+//! | File | Holds |
+//! |---|---|
+//! | `ids` | newtypes for every identifier |
+//! | `time` | `Now`, boot ids, timers that survive reboots |
+//! | `params`, `task`, `job` | what was asked for |
+//! | `resources` | quantities and their grammar |
+//! | `execution`, `evaluation`, `history` | what the requester knows of it |
+//! | `bid`, `failure`, `outcome` | answers, with their typed reasons |
+//! | `message` | what requester and compute say to each other |
+//! | `record` | what is stored, and the batch that stores it |
+//! | `request` | what the REST API asks, and what it is told |
+//! | `node` | what a node says of itself |
+
+mod bid;
+mod evaluation;
+mod execution;
+mod failure;
+mod history;
+mod ids;
+mod job;
+mod message;
+mod node;
+mod outcome;
+mod params;
+mod record;
+mod request;
+mod resources;
+mod task;
+mod time;
+
+pub use bid::{BidVerdict, RejectReason};
+pub use evaluation::{Evaluation, EvaluationStatus, EvaluationTrigger};
+pub use execution::{DesiredState, Execution, ExecutionState};
+pub use failure::{Failure, FailureKind};
+pub use history::{HistoryItem, HistoryLevel, Topic};
+pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};
+pub use job::{Constraint, Job, JobState, JobType};
+pub use message::Message;
+pub use node::{BoardFacts, EngineFacts, NodeInfo, NodeRole, NodeRoles, Origin};
+pub use outcome::{Outcome, RUN_OUTPUT_MAX, RunOutput};
+pub use params::{DockerSpec, Params, SpecConfig, SpecError};
+pub use record::{
+    Batch, ComputeState, Delivery, ExecutionRecord, IdempotencyKey, JobRecord, JobSummary,
+    StoredState, Write, WriteKind,
+};
+pub use request::{
+    ApiReply, ApiRequest, DenyReason, JobRange, ListOrder, StoreAnswer, StoreQuery, Submission,
+};
+pub use resources::{Dimension, Requested, ResourceError, Resources, ResourcesConfig};
+pub use task::{InputSource, Network, NetworkKind, Port, ResultPath, Task, Timeouts};
+pub use time::{BootId, Deadline, Now, Timer, UnixMs};

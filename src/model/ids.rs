@@ -1,0 +1,64 @@
+//! Newtypes for every identifier, so that none is taken for another.
+
+use std::fmt;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
+        #[cbor(transparent)]
+        pub struct $name(#[n(0)] pub String);
+
+        impl $name {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A job: `j-` and a UUID whose first 48 bits are the submission time in ms, so that key order is creation order.
+    JobId
+}
+text_id! {
+    /// An execution: `e-` and a UUID derived from job, version, partition, attempt and node, so that a decision made
+    /// twice is the same execution.
+    ExecutionId
+}
+text_id! {
+    /// An evaluation: a bare UUID.
+    EvaluationId
+}
+text_id! {
+    /// A node: its libp2p peer id in base58 text.
+    NodeId
+}
+text_id! {
+    /// A container, as its engine names it.
+    ContainerId
+}
+
+/// One API request in flight; the reply slot is kept under it in `node`. Never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);

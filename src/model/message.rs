@@ -1,0 +1,126 @@
+//! What requester and compute say to each other, in one process (then inside one turn) or over the swarm.
+//!
+//! ```text
+//!  requester                      compute
+//!     | -- Ask ------------------> |  idempotent: a known execution answers with how it stands
+//!     | <------------------ Bid -- |
+//!     | -- AcceptBid ------------> |  the promise of both sides
+//!     | <------------- Accepted -- |
+//!     | <-------- Progress ------- |  running, publishing; may be lost
+//!     | -- Cancel ---------------> |  at any time
+//!     | <-------------- Outcome -- |  repeated until
+//!     | -- Acknowledge ----------> |
+//! ```
+//! Every message may be lost, repeated or late; whoever waits for an answer says it again.
+
+use super::{BidVerdict, ExecutionId, ExecutionState, Job, Outcome};
+use minicbor::{Decode, Encode};
+
+/// One thing said about one execution.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub enum Message {
+    /// Requester: would you run this?
+    #[n(0)]
+    Ask {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+        /// The whole job.
+        #[n(1)]
+        job: Box<Job>,
+        /// Which replica.
+        #[n(2)]
+        partition: u32,
+    },
+    /// Compute: the answer.
+    #[n(1)]
+    Bid {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+        /// Yes, or no and why.
+        #[n(1)]
+        verdict: BidVerdict,
+    },
+    /// Requester: do it.
+    #[n(2)]
+    AcceptBid {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+    },
+    /// Requester: do not.
+    #[n(3)]
+    RejectBid {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+    },
+    /// Compute: it is mine now.
+    #[n(4)]
+    Accepted {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+    },
+    /// Compute: I know nothing of it; ask again.
+    #[n(5)]
+    Unknown {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+    },
+    /// Compute: how far it has come. Never repeated.
+    #[n(6)]
+    Progress {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+        /// `Running` or `Publishing`.
+        #[n(1)]
+        state: ExecutionState,
+    },
+    /// Requester: stop it.
+    #[n(7)]
+    Cancel {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+    },
+    /// Compute: how it ended. Repeated until acknowledged.
+    #[n(8)]
+    Outcome {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+        /// Its one terminal state.
+        #[n(1)]
+        outcome: Box<Outcome>,
+    },
+    /// Requester: I have stored the outcome.
+    #[n(9)]
+    Acknowledge {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+    },
+}
+
+impl Message {
+    /// The execution it is about.
+    #[must_use]
+    pub fn execution(&self) -> &ExecutionId {
+        match self {
+            Self::Ask { execution, .. }
+            | Self::Bid { execution, .. }
+            | Self::AcceptBid { execution }
+            | Self::RejectBid { execution }
+            | Self::Accepted { execution }
+            | Self::Unknown { execution }
+            | Self::Progress { execution, .. }
+            | Self::Cancel { execution }
+            | Self::Outcome { execution, .. }
+            | Self::Acknowledge { execution } => execution,
+        }
+    }
+}

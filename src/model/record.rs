@@ -1,0 +1,233 @@
+//! What is stored, and the batch that stores it.
+//!
+//! Two files: `jobs.db` holds one [`JobRecord`] per job (job, evaluation, executions, recent history), `executions.db`
+//! one [`ExecutionRecord`] per execution that this node accepted. A write is a *promise*, which makes its batch commit,
+//! or a *ride-along*, which only joins one.
+
+use super::{
+    ContainerId, Evaluation, EvaluationId, Execution, ExecutionId, HistoryItem, Job, JobId, NodeId,
+    Now, Outcome, Resources, RunOutput, Timer, UnixMs,
+};
+use minicbor::{Decode, Encode};
+use std::collections::BTreeMap;
+
+/// One job with all that its requester knows of it.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub struct JobRecord {
+    /// The job and its state.
+    #[n(0)]
+    pub job: Job,
+    /// The submitted job as the JSON received.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub submitted: Vec<u8>,
+    /// The latest evaluation.
+    #[n(2)]
+    pub evaluation: Evaluation,
+    /// In the order they were planned. The store keeps those beyond the first 8 apart.
+    #[n(3)]
+    pub executions: Vec<Execution>,
+    /// The latest items, oldest first; bounded by the agent.
+    #[n(4)]
+    pub history: Vec<HistoryItem>,
+    /// The sequence number of the next history item, from 1.
+    #[n(5)]
+    pub next_seq: u64,
+    /// The client's token for this submission.
+    #[n(6)]
+    pub idempotency: Option<IdempotencyKey>,
+    /// Time left for the whole job.
+    #[n(7)]
+    pub total_timer: Option<Timer>,
+    /// Time left for finding a node.
+    #[n(8)]
+    pub queue_timer: Option<Timer>,
+}
+
+/// A client's token: the same one returns the same ids for 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct IdempotencyKey {
+    /// As sent.
+    #[n(0)]
+    pub token: String,
+    /// When it was first seen.
+    #[n(1)]
+    pub seen: Now,
+    /// The evaluation that the first answer named.
+    #[n(2)]
+    pub evaluation_id: EvaluationId,
+}
+
+/// One execution that this node accepted, with the original job.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub struct ExecutionRecord {
+    /// Which.
+    #[n(0)]
+    pub id: ExecutionId,
+    /// The job as asked.
+    #[n(1)]
+    pub job: Job,
+    /// Which replica.
+    #[n(2)]
+    pub partition: u32,
+    /// Who asked.
+    #[n(3)]
+    pub requester: NodeId,
+    /// What is set aside for it.
+    #[n(4)]
+    pub resources: Resources,
+    /// How far it has come.
+    #[n(5)]
+    pub state: ComputeState,
+    /// Time left to run.
+    #[n(6)]
+    pub timer: Option<Timer>,
+    /// When it was accepted.
+    #[n(7)]
+    pub accepted: Now,
+}
+
+/// How far an accepted execution has come on this node.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub enum ComputeState {
+    /// Promised; waiting for capacity, or being prepared.
+    #[n(0)]
+    Accepted,
+    /// Its container was started.
+    #[n(1)]
+    Running {
+        /// Which container.
+        #[n(0)]
+        container: ContainerId,
+    },
+    /// Ended by itself; results are on their way.
+    #[n(2)]
+    Publishing {
+        /// Which container.
+        #[n(0)]
+        container: ContainerId,
+        /// What it printed.
+        #[n(1)]
+        output: RunOutput,
+    },
+    /// Over.
+    #[n(3)]
+    Ended {
+        /// How.
+        #[n(0)]
+        outcome: Outcome,
+        /// Whether the requester has said that it stored the outcome.
+        #[n(1)]
+        delivery: Delivery,
+        /// When it ended, if the clock was set.
+        #[n(2)]
+        ended: Option<UnixMs>,
+    },
+}
+
+impl ComputeState {
+    /// Whether nothing but delivery follows.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Ended { .. })
+    }
+}
+
+/// Whether an outcome has reached its requester.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Delivery {
+    /// Not yet acknowledged.
+    #[n(0)]
+    Pending,
+    /// Acknowledged.
+    #[n(1)]
+    Acknowledged,
+}
+
+/// How much a write matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WriteKind {
+    /// Joins the filling batch, never causes a commit.
+    RideAlong,
+    /// Makes its batch commit.
+    Promise,
+}
+
+/// One change of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write<R> {
+    /// The whole record.
+    Put(R),
+    /// Gone.
+    Delete,
+}
+
+/// What one commit changes: the last value per key wins. `jobs` is committed first, then `executions`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Rows of jobs.db.
+    pub jobs: BTreeMap<JobId, Write<Box<JobRecord>>>,
+    /// Rows of executions.db.
+    pub executions: BTreeMap<ExecutionId, Write<Box<ExecutionRecord>>>,
+}
+
+impl Batch {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.executions.is_empty()
+    }
+}
+
+/// A terminal job, as much of it as stays in memory for tokens and retention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Which.
+    pub id: JobId,
+    /// The client's token, if any.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// What a store holds when an agent is built from it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredState {
+    /// Jobs that are not terminal, or have an execution that is not.
+    pub live_jobs: Vec<JobRecord>,
+    /// The other jobs that carry a token.
+    pub ended_jobs: Vec<JobSummary>,
+    /// The greatest job id ever stored and still there, so that new ids sort after it.
+    pub last_job: Option<JobId>,
+    /// Executions that are not ended, or whose outcome is not acknowledged.
+    pub live_executions: Vec<ExecutionRecord>,
+    /// Ids of all other executions: their containers are to be removed, their asks answered as known.
+    pub ended_executions: Vec<ExecutionId>,
+}
+
+impl JobRecord {
+    /// Whether the agent still has something to do for it.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !self.job.state.is_terminal()
+            || self
+                .executions
+                .iter()
+                .any(|execution| !execution.state.is_terminal())
+    }
+}
+
+impl ExecutionRecord {
+    /// Whether the agent still has something to do for it.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !matches!(
+            self.state,
+            ComputeState::Ended {
+                delivery: Delivery::Acknowledged,
+                ..
+            }
+        )
+    }
+}
