@@ -1,1 +1,11 @@
 //! The one integration binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests panic to fail, and measure real time"
+)]
+
+// Rules about the source itself.
+mod tidy;
