@@ -1,3 +1,203 @@
-//! The figures that `scripts/bench` prints.
+//! The figures that `scripts/bench` prints: what codling adds to a job.
+//!
+//! ```text
+//! wall time   the same engine calls by hand and a job through a node, interleaved on one private engine
+//! bytes       write_bytes of the node's process over many jobs
+//! syncs       counted from outside by strace: up to the start of the container, and from there to Completed
+//! ```
+//!
+//! Standalone: it drives the released binary and shares no code with the crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program that measures real time, prints, and stops at the first surprise"
+)]
 
-fn main() {}
+mod by_hand;
+mod http;
+mod node;
+mod syncs;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use node::Node;
+
+/// Pairs of runs when `CODLING_BENCH_PAIRS` does not say otherwise: enough for a stable median.
+const PAIRS: usize = 30;
+/// Runs that warm both sides up and are not counted.
+const WARM_UP: usize = 3;
+/// Jobs under strace: their times are worthless, their syncs are exact.
+const TRACED_JOBS: usize = 5;
+
+/// Wall time of a job by the wall time of the same calls by hand.
+const RATIO_MAX: f64 = 1.10;
+/// Commits a job, each one sync.
+const COMMITS_MAX: f64 = 4.0;
+/// Bytes to disk a job.
+const BYTES_MAX: f64 = 160.0 * 1024.0;
+/// Syncs that a job waits for on each of its two ways: PUT to container start, exit to Completed.
+const PATH_SYNCS_MAX: usize = 2;
+
+fn main() -> ExitCode {
+    // Only `cargo bench` passes this; `cargo test --benches` must not measure.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let engine = PathBuf::from(required("CODLING_TEST_ENGINE"));
+    let image = required("CODLING_TEST_IMAGE");
+    let pairs = std::env::var("CODLING_BENCH_PAIRS")
+        .ok()
+        .map_or(PAIRS, |value| value.parse().unwrap());
+    let scratch = tempfile::tempdir().unwrap();
+
+    let mut table = Table::default();
+    wall_time(
+        &engine,
+        &image,
+        pairs,
+        &scratch.path().join("timed"),
+        &mut table,
+    );
+    let traced = syncs::trace(&engine, &image, TRACED_JOBS, &scratch.path().join("traced"));
+    let worst = |path: fn(&syncs::JobSyncs) -> usize| traced.iter().map(path).max().unwrap();
+    let before = worst(|job| job.to_start);
+    let after = worst(|job| job.to_completed);
+    let all = traced.iter().map(|job| job.all as f64).sum::<f64>() / traced.len() as f64;
+    table.row(
+        "commits a job (syncs of the stores)",
+        all,
+        COMMITS_MAX,
+        &format!("{all:.1}"),
+        "<= 4",
+    );
+    table.row(
+        "syncs, PUT to container start",
+        before as f64,
+        PATH_SYNCS_MAX as f64,
+        &before.to_string(),
+        "<= 2",
+    );
+    table.row(
+        "syncs, container start to Completed",
+        after as f64,
+        PATH_SYNCS_MAX as f64,
+        &after.to_string(),
+        "<= 2",
+    );
+    table.print()
+}
+
+fn required(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/bench"))
+}
+
+fn wall_time(engine: &Path, image: &str, pairs: usize, dir: &Path, table: &mut Table) {
+    let node = Node::start(engine, dir);
+    let mut hand = Vec::new();
+    let mut job = Vec::new();
+    let mut written = 0;
+    for round in 0..WARM_UP + pairs {
+        if round == WARM_UP {
+            (hand, job) = (Vec::new(), Vec::new());
+            written = node.written();
+        }
+        // Each side goes first in every other round, so that neither always meets the warmer engine.
+        if round % 2 == 0 {
+            hand.push(by_hand::run(engine, image));
+            job.push(job_run(&node, engine, image));
+        } else {
+            job.push(job_run(&node, engine, image));
+            hand.push(by_hand::run(engine, image));
+        }
+    }
+    let bytes = (node.written() - written) as f64 / pairs as f64;
+    for (name, pick) in [
+        (
+            "job to its result / by hand",
+            Timing::result as fn(&Timing) -> Duration,
+        ),
+        ("job to removed container / by hand", Timing::removed),
+    ] {
+        let (hand, job) = (median(&hand, pick), median(&job, pick));
+        let ratio = job / hand;
+        let text = format!("{ratio:.3}  ({job:.1} ms, {hand:.1} ms; n = {pairs})");
+        table.row(name, ratio, RATIO_MAX, &text, "<= 1.10");
+    }
+    table.row(
+        "bytes to disk a job",
+        bytes,
+        BYTES_MAX,
+        &format!("{:.1} KiB", bytes / 1024.0),
+        "<= 160 KiB",
+    );
+}
+
+/// How long one run took.
+#[derive(Clone, Copy, Debug)]
+struct Timing {
+    result: Duration,
+    removed: Duration,
+}
+
+impl Timing {
+    /// Until the caller had exit code and output.
+    fn result(&self) -> Duration {
+        self.result
+    }
+
+    /// Until the container was removed as well.
+    fn removed(&self) -> Duration {
+        self.removed
+    }
+}
+
+fn job_run(node: &Node, engine: &Path, image: &str) -> Timing {
+    let began = Instant::now();
+    let id = node.submit(image, &["echo", "hi"]);
+    node.await_completed(&id);
+    let result = began.elapsed();
+    by_hand::await_no_container(engine);
+    Timing {
+        result,
+        removed: began.elapsed(),
+    }
+}
+
+fn median(timings: &[Timing], pick: fn(&Timing) -> Duration) -> f64 {
+    let mut all: Vec<Duration> = timings.iter().map(pick).collect();
+    all.sort_unstable();
+    all[all.len() / 2].as_secs_f64() * 1000.0
+}
+
+/// The figures beside their promises.
+#[derive(Debug, Default)]
+struct Table {
+    lines: Vec<String>,
+    broken: usize,
+}
+
+impl Table {
+    fn row(&mut self, name: &str, value: f64, limit: f64, text: &str, promise: &str) {
+        let kept = value <= limit;
+        self.broken += usize::from(!kept);
+        let verdict = if kept { "kept" } else { "BROKEN" };
+        self.lines
+            .push(format!("  {name:<38} {text:<42} {promise:<12} {verdict}"));
+    }
+
+    fn print(&self) -> ExitCode {
+        println!("\nwhat codling adds to a job (echo hi), release build");
+        for line in &self.lines {
+            println!("{line}");
+        }
+        if self.broken == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}

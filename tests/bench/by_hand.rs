@@ -1,0 +1,128 @@
+//! The same container without codling: the same calls with the same settings, one after the other.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde_json::{Value, json};
+
+use super::Timing;
+use super::http::{Answer, unix};
+
+/// How long a container of codling's may take to go once its job is completed.
+const REMOVAL_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at the engine's list: a look costs the engine less than this.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Create, start, await the end on a pidfd, read exit code and output, remove.
+pub(super) fn run(engine: &Path, image: &str) -> Timing {
+    let began = Instant::now();
+    let created = expect(
+        unix(
+            engine,
+            "POST",
+            "/v1.40/containers/create",
+            Some(&settings(image)),
+        ),
+        201,
+    );
+    let id = created["Id"].as_str().unwrap().to_owned();
+    expect(
+        unix(
+            engine,
+            "POST",
+            &format!("/v1.40/containers/{id}/start"),
+            None,
+        ),
+        204,
+    );
+    let running = inspect(engine, &id);
+    if let Some(pid) = running["State"]["Pid"].as_i64().filter(|pid| *pid > 0) {
+        await_end(i32::try_from(pid).unwrap());
+    }
+    while inspect(engine, &id)["State"]["Status"] != "exited" {}
+    expect(
+        unix(
+            engine,
+            "GET",
+            &format!("/v1.40/containers/{id}/logs?stdout=true&stderr=true"),
+            None,
+        ),
+        200,
+    );
+    let result = began.elapsed();
+    expect(
+        unix(
+            engine,
+            "DELETE",
+            &format!("/v1.40/containers/{id}?force=true&v=true"),
+            None,
+        ),
+        204,
+    );
+    Timing {
+        result,
+        removed: began.elapsed(),
+    }
+}
+
+/// What codling sends for a job that names nothing but its command.
+fn settings(image: &str) -> Value {
+    json!({
+        "Image": image,
+        "Cmd": ["echo", "hi"],
+        "NetworkDisabled": true,
+        "Labels": {"by": "hand"},
+        "HostConfig": {
+            "NetworkMode": "none",
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "Memory": 268_435_456,
+            "MemorySwap": 268_435_456,
+            "NanoCpus": 500_000_000,
+            "PidsLimit": 512,
+            "Ulimits": [
+                {"Name": "nofile", "Soft": 1024, "Hard": 1024},
+                {"Name": "nproc", "Soft": 512, "Hard": 512},
+            ],
+            "LogConfig": {"Type": "k8s-file", "Config": {"max-size": "16777216"}},
+        },
+    })
+}
+
+fn inspect(engine: &Path, id: &str) -> Value {
+    expect(
+        unix(engine, "GET", &format!("/v1.40/containers/{id}/json"), None),
+        200,
+    )
+}
+
+fn await_end(pid: i32) {
+    // It may have ended and been reaped already.
+    if let Ok(pidfd) = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) {
+        poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None).unwrap();
+    }
+}
+
+#[track_caller]
+fn expect(answer: Answer, status: u16) -> Value {
+    assert_eq!(answer.status, status, "{}", answer.body);
+    answer.body
+}
+
+/// Waits until the engine holds no container.
+pub(super) fn await_no_container(engine: &Path) {
+    let began = Instant::now();
+    while unix(engine, "GET", "/v1.40/containers/json?all=true", None)
+        .body
+        .as_array()
+        .is_some_and(|all| !all.is_empty())
+    {
+        assert!(
+            began.elapsed() < REMOVAL_MAX,
+            "codling left a container behind"
+        );
+        std::thread::park_timeout(LOOK);
+    }
+}

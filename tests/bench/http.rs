@@ -1,0 +1,73 @@
+//! The smallest HTTP client that a measurement needs: one request a connection, read to the end.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// No answer for this long is a failed measurement.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A status and a body (null when it is not JSON).
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+/// One request to an engine.
+pub(super) fn unix(socket: &Path, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    let stream =
+        UnixStream::connect(socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    exchange(stream, method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+}
+
+/// One request to a node on loopback.
+///
+/// # Errors
+/// The node does not listen, or went away.
+pub(super) fn loopback(
+    port: u16,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> std::io::Result<Answer> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    exchange(stream, method, path, body)
+}
+
+/// HTTP/1.0, so that the answer is never chunked and ends with the connection.
+fn exchange(
+    mut stream: impl Read + Write,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> std::io::Result<Answer> {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer);
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|word| word.parse().ok())
+        .ok_or(std::io::ErrorKind::InvalidData)?;
+    Ok(Answer {
+        status,
+        body: serde_json::from_str(body).unwrap_or(Value::Null),
+    })
+}

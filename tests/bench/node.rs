@@ -1,0 +1,137 @@
+//! A node of the released binary in a directory of its own.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::http::loopback;
+
+/// How long a node may take to answer, and a job to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at a job: short against the job, long against the look.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// A running node; killed when dropped.
+#[derive(Debug)]
+pub(super) struct Node {
+    child: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Node {
+    /// Starts a node on a new data directory and waits until it answers.
+    pub(super) fn start(engine: &Path, dir: &Path) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_codling")), engine, dir)
+    }
+
+    /// The same with every sync, request and reply in `trace`.
+    pub(super) fn start_traced(engine: &Path, dir: &Path, trace: &Path) -> Self {
+        let mut strace = Command::new("strace");
+        strace
+            .args(["-D", "-f", "-qq", "-s", "8192", "-e", "signal=none", "-e"])
+            .arg("trace=fsync,fdatasync,sync_file_range,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg")
+            .arg("-o")
+            .arg(trace)
+            .arg(env!("CARGO_BIN_EXE_codling"));
+        Self::spawn(strace, engine, dir)
+    }
+
+    fn spawn(mut command: Command, engine: &Path, dir: &Path) -> Self {
+        fs::create_dir_all(dir).unwrap();
+        let log = dir.join("log");
+        let (port, swarm) = (free_port(), free_port());
+        let child = command
+            .arg("serve")
+            .arg("--data-dir")
+            .arg(dir.join("data"))
+            .arg("--engine-socket")
+            .arg(engine)
+            .args([
+                "--swarm-host",
+                "127.0.0.1",
+                "--api-port",
+                &port.to_string(),
+                "--port",
+                &swarm.to_string(),
+            ])
+            .stdin(Stdio::null())
+            .stdout(File::create(&log).unwrap())
+            .stderr(File::options().append(true).open(&log).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let node = Self { child, port, log };
+        node.await_answer("/api/v1/agent/alive", |_| true);
+        node
+    }
+
+    /// Submits a batch job and returns its id.
+    pub(super) fn submit(&self, image: &str, command: &[&str]) -> String {
+        let job = json!({"Job": {
+            "Name": "", "Type": "batch", "Count": 1,
+            "Tasks": [{"Name": "main", "Engine": {"Type": "docker", "Params": {"Image": image, "Parameters": command}}}],
+        }});
+        let answer = loopback(self.port, "PUT", "/api/v1/orchestrator/jobs", Some(&job)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["JobID"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the job is completed; panics when it ended otherwise.
+    pub(super) fn await_completed(&self, id: &str) {
+        self.await_answer(&format!("/api/v1/orchestrator/jobs/{id}"), |body| {
+            match body["Job"]["State"]["StateType"].as_str() {
+                Some("Completed") => true,
+                Some("Failed" | "Stopped") => panic!("the job ended otherwise: {body}"),
+                _ => false,
+            }
+        });
+    }
+
+    fn await_answer(&self, path: &str, good: impl Fn(&serde_json::Value) -> bool) {
+        let began = Instant::now();
+        loop {
+            if let Ok(answer) = loopback(self.port, "GET", path, None)
+                && answer.status == 200
+                && good(&answer.body)
+            {
+                return;
+            }
+            if began.elapsed() > PATIENCE {
+                panic!(
+                    "{path}: waited in vain; the node's log:\n{}",
+                    fs::read_to_string(&self.log).unwrap()
+                );
+            }
+            std::thread::park_timeout(LOOK);
+        }
+    }
+
+    /// Bytes that the process has caused to be written to disk.
+    pub(super) fn written(&self) -> u64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        let line = io
+            .lines()
+            .find_map(|line| line.strip_prefix("write_bytes: "))
+            .unwrap();
+        line.parse().unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
