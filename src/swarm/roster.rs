@@ -1,0 +1,178 @@
+//! Who is connected. Pure; bounded by the connection limits of `behaviour`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use libp2p::PeerId;
+use libp2p::core::multiaddr::Multiaddr;
+use libp2p::swarm::ConnectionId;
+
+use super::peers::node_id;
+use crate::model::NodeId;
+
+/// Letters kept of what a peer calls itself; it goes into lists and logs of operators.
+const AGENT_CHARS_MAX: usize = 64;
+
+/// Who opened a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// This node dialled.
+    Outbound,
+    /// The peer dialled.
+    Inbound,
+}
+
+/// A peer with at least one connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectedPeer {
+    /// Its node id, proven by the handshake.
+    pub peer: NodeId,
+    /// Its end of the oldest connection, a multiaddr without peer id.
+    pub addr: String,
+    /// Who opened the oldest connection.
+    pub direction: Direction,
+    /// What it calls itself, once it said so: at most 64 printable letters, written by a stranger.
+    pub agent: Option<String>,
+    /// The last ping's round trip, once there was one.
+    pub round_trip: Option<Duration>,
+}
+
+/// Whether an event changed whether a peer is connected at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Changed,
+    Unchanged,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Oldest first.
+    connections: Vec<(ConnectionId, Multiaddr, Direction)>,
+    agent: Option<String>,
+    round_trip: Option<Duration>,
+}
+
+/// The connected peers of one node.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    peers: BTreeMap<PeerId, Entry>,
+}
+
+impl Roster {
+    /// A connection was established; `Changed` if it is the first of that peer.
+    pub(super) fn add(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        addr: Multiaddr,
+        direction: Direction,
+    ) -> Presence {
+        let fresh = || Entry {
+            connections: Vec::new(),
+            agent: None,
+            round_trip: None,
+        };
+        let entry = self.peers.entry(peer).or_insert_with(fresh);
+        entry.connections.push((id, addr, direction));
+        if entry.connections.len() == 1 {
+            Presence::Changed
+        } else {
+            Presence::Unchanged
+        }
+    }
+
+    /// A connection ended; `Changed` if it was the last of that peer.
+    pub(super) fn remove(&mut self, peer: &PeerId, id: ConnectionId) -> Presence {
+        let Some(entry) = self.peers.get_mut(peer) else {
+            return Presence::Unchanged;
+        };
+        entry
+            .connections
+            .retain(|(connection, _, _)| *connection != id);
+        if !entry.connections.is_empty() {
+            return Presence::Unchanged;
+        }
+        self.peers.remove(peer);
+        Presence::Changed
+    }
+
+    /// The peer said what it is; the text as it is kept. `None` if it is not connected any more.
+    pub(super) fn identified(&mut self, peer: &PeerId, agent: &str) -> Option<String> {
+        let entry = self.peers.get_mut(peer)?;
+        let agent: String = agent
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .take(AGENT_CHARS_MAX)
+            .collect();
+        entry.agent = Some(agent.clone());
+        Some(agent)
+    }
+
+    /// The peer answered a ping.
+    pub(super) fn answered(&mut self, peer: &PeerId, round_trip: Duration) {
+        if let Some(entry) = self.peers.get_mut(peer) {
+            entry.round_trip = Some(round_trip);
+        }
+    }
+
+    /// All connected peers, ordered by peer id.
+    pub(super) fn list(&self) -> Vec<ConnectedPeer> {
+        let shown = |(peer, entry): (&PeerId, &Entry)| {
+            let (_, addr, direction) = entry.connections.first()?;
+            Some(ConnectedPeer {
+                peer: node_id(peer),
+                addr: addr.to_string(),
+                direction: *direction,
+                agent: entry.agent.clone(),
+                round_trip: entry.round_trip,
+            })
+        };
+        self.peers.iter().filter_map(shown).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_present_from_its_first_connection_to_its_last() {
+        let mut roster = Roster::default();
+        let peer = PeerId::random();
+        let (first, second) = (
+            ConnectionId::new_unchecked(1),
+            ConnectionId::new_unchecked(2),
+        );
+        assert_eq!(
+            roster.add(peer, first, Multiaddr::empty(), Direction::Outbound),
+            Presence::Changed
+        );
+        assert_eq!(
+            roster.add(peer, second, Multiaddr::empty(), Direction::Inbound),
+            Presence::Unchanged
+        );
+        assert_eq!(roster.remove(&peer, first), Presence::Unchanged);
+        assert_eq!(roster.list().len(), 1);
+        assert_eq!(roster.list()[0].direction, Direction::Inbound);
+        assert_eq!(roster.remove(&peer, second), Presence::Changed);
+        assert_eq!(roster.remove(&peer, second), Presence::Unchanged);
+        assert!(roster.list().is_empty());
+    }
+
+    #[test]
+    fn what_a_stranger_calls_itself_is_cut_and_cleaned() {
+        let mut roster = Roster::default();
+        let peer = PeerId::random();
+        assert_eq!(roster.identified(&peer, "x"), None, "not connected");
+        roster.add(
+            peer,
+            ConnectionId::new_unchecked(1),
+            Multiaddr::empty(),
+            Direction::Outbound,
+        );
+        let hostile = format!("evil\u{1b}[2J\n{}", "y".repeat(4000));
+        let kept = roster.identified(&peer, &hostile).unwrap_or_default();
+        assert!(kept.starts_with("evil[2Jyyy"), "{kept}");
+        assert_eq!(kept.chars().count(), AGENT_CHARS_MAX);
+    }
+}
