@@ -9,3 +9,5 @@
 
 // Rules about the source itself.
 mod tidy;
+// The libp2p host: connections, faults, identity.
+mod swarm;

@@ -40,7 +40,7 @@ mod transport;
 mod wire;
 
 pub use host::{BoundPorts, Host, HostEvent, HostStopped, StartError, bind};
-pub use identity::{Identity, IdentityError, IdentityOrigin, StoreBeside};
+pub use identity::{CopyFault, Identity, IdentityError, IdentityOrigin, StoreBeside};
 pub use keyfile::KeyFault;
 pub use peers::{PeerAddress, PeerAddressError, PeerFault, WANTED_PEERS_MAX, parse_peer};
 pub use roster::{ConnectedPeer, Direction};
