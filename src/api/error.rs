@@ -1,0 +1,223 @@
+//! Every way to say no, in one table: status, code, component, hint, whether to try again (rest-api.md 1.5).
+//!
+//! A mistake of the client is never 5xx, and 501 is never sent: what does not exist yet is 400 with `Code`
+//! `NotImplemented` and a hint. 503 and 507 mean that the same request may succeed later; `Details.Retryable` says so in
+//! words that a program can read.
+
+use super::wire::Json;
+use crate::model::{DenyReason, JobState};
+use std::borrow::Cow;
+use thiserror::Error;
+
+/// What was asked when something went wrong; decides the words and, where it is known, names the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A submission.
+    Submit,
+    /// The end of this job.
+    Stop {
+        /// As in the path.
+        job: String,
+    },
+    /// To see something.
+    Read,
+}
+
+/// Why a request is not answered with 200.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum ApiError {
+    #[error("no such route: {method} {path}")]
+    UnknownRoute { method: String, path: String },
+    #[error("method {method} is not allowed on {path}, only {allow}")]
+    MethodNotAllowed {
+        method: String,
+        path: String,
+        allow: &'static str,
+    },
+    #[error("{0}")]
+    BadRequest(String),
+    /// All problems of a submission, one a line.
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
+    #[error("{what}")]
+    NotImplemented { what: String, hint: &'static str },
+    #[error("the request body is too big: more than {limit} bytes")]
+    BodyTooLarge { limit: usize },
+    #[error("the request body did not arrive within {seconds} s")]
+    BodyTooSlow { seconds: u64 },
+    #[error("too many request bodies are being read: at most {limit} bytes together")]
+    BodiesTooMany { limit: usize },
+    #[error("job not found: {id}")]
+    JobNotFound { id: String },
+    #[error("multiple jobs found for id {id}")]
+    MultipleJobs { id: String },
+    #[error("job {id} cannot be stopped: it is {state:?} already")]
+    JobEnded { id: String, state: JobState },
+    #[error("{reason}")]
+    Denied { reason: DenyReason, asked: Asked },
+    #[error("the answer was lost; the outcome is not known yet")]
+    ReplyLost { asked: Asked },
+    #[error("the store cannot be read now")]
+    StoreUnreadable,
+    #[error("the node is stopping")]
+    Stopping,
+    #[error("the node answered something that was not asked")]
+    Unexpected,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// HTTP status.
+    pub(super) status: u16,
+    /// `Code`.
+    pub(super) code: &'static str,
+    /// `Component`.
+    pub(super) component: &'static str,
+    /// `Hint`.
+    pub(super) hint: Option<Cow<'static, str>>,
+    /// Seconds for `Retry-After`; `None` where the same request cannot succeed later.
+    pub(super) retry_after_s: Option<u64>,
+}
+
+/// For a queue that one turn empties.
+const RETRY_SOON_S: u64 = 1;
+/// For what takes an engine, a disk or a job to change; the store is reopened after 1 to 5 s.
+const RETRY_LATER_S: u64 = 5;
+
+const API: &str = "APIServer";
+const JOBS: &str = "JobStore";
+
+impl ApiError {
+    /// The row of the table.
+    pub(super) fn row(&self) -> Row {
+        match self {
+            Self::UnknownRoute { .. } => row(404, "NotFound", API)
+                .hint("this agent speaks the REST API of Bacalhau v1.9.3, under /api/v1"),
+            Self::MethodNotAllowed { .. } => row(405, "MethodNotAllowed", API),
+            Self::BadRequest(_) => row(400, "BadRequest", API),
+            Self::Invalid(_) => row(400, "ValidationError", API),
+            Self::NotImplemented { hint, .. } => row(400, "NotImplemented", API).hint(*hint),
+            Self::BodyTooLarge { .. } => row(413, "BadRequest", API)
+                .hint("put large inputs into the image or into an input source"),
+            Self::BodyTooSlow { .. } => row(408, "TimeOut", API).retry(RETRY_SOON_S),
+            Self::BodiesTooMany { .. } => row(503, "ServiceUnavailable", API).retry(RETRY_SOON_S),
+            Self::JobNotFound { .. } => row(404, "NotFound", JOBS),
+            Self::MultipleJobs { .. } => {
+                row(409, "MultipleJobsFound", JOBS).hint("use the full job id")
+            }
+            Self::JobEnded { .. } => row(409, "ConflictJobState", JOBS),
+            Self::Denied { reason, asked } => denied(reason, asked),
+            Self::ReplyLost { asked } => row(503, "ServiceUnavailable", API)
+                .retry(RETRY_LATER_S)
+                .hint(unknown(None, asked)),
+            Self::StoreUnreadable => row(503, "ServiceUnavailable", JOBS)
+                .retry(RETRY_LATER_S)
+                .hint("the store is being reopened; nothing that was accepted is lost"),
+            Self::Stopping => row(503, "ServiceUnavailable", API).retry(RETRY_LATER_S),
+            Self::Unexpected => row(500, "InternalError", API),
+        }
+    }
+
+    /// The job whose outcome is in question, where it is known.
+    fn job(&self) -> Option<&str> {
+        match self {
+            Self::Denied {
+                reason: DenyReason::StoreUnavailable { job: Some(job) },
+                ..
+            } => Some(job.as_str()),
+            Self::Denied {
+                asked: Asked::Stop { job },
+                ..
+            }
+            | Self::ReplyLost {
+                asked: Asked::Stop { job },
+            } => Some(job),
+            _ => None,
+        }
+    }
+
+    /// The envelope (rest-api.md 1.5).
+    pub(super) fn envelope(&self, row: &Row) -> Json {
+        let mut details = Json::object();
+        if row.retry_after_s.is_some() {
+            details = details.with("Retryable", "true");
+        }
+        if let Some(job) = self.job() {
+            details = details.with("JobID", job);
+        }
+        Json::object()
+            .with("Status", u64::from(row.status))
+            .with("Message", self.to_string())
+            .with("RequestID", "")
+            .with("Code", row.code)
+            .with("Component", row.component)
+            .with_some("Hint", row.hint.as_deref().unwrap_or_default())
+            .with_some("Details", details)
+    }
+}
+
+fn denied(reason: &DenyReason, asked: &Asked) -> Row {
+    match reason {
+        DenyReason::TooManyLive { .. } => row(429, "ResourceExhausted", JOBS)
+            .retry(RETRY_LATER_S)
+            .hint("wait until jobs end, or stop some"),
+        // As on a compute-only node of the original, where the orchestrator's routes do not exist.
+        DenyReason::NotRequester => {
+            row(404, "NotFound", API).hint("send it to a node whose --node-type has requester")
+        }
+        DenyReason::TokenReused { .. } => {
+            row(409, "ResourceInUse", JOBS).hint("use a new idempotency token for a different job")
+        }
+        DenyReason::StoreUnavailable { job } => match asked {
+            Asked::Read => row(503, "ServiceUnavailable", JOBS)
+                .retry(RETRY_LATER_S)
+                .hint("the store is being reopened; nothing that was accepted is lost"),
+            Asked::Submit | Asked::Stop { .. } => row(507, "DatastoreFailure", JOBS)
+                .retry(RETRY_LATER_S)
+                .hint(unknown(job.as_ref().map(|job| job.as_str()), asked)),
+        },
+        DenyReason::Timeout { .. } => row(503, "ServiceUnavailable", API)
+            .retry(RETRY_LATER_S)
+            .hint(unknown(None, asked)),
+        DenyReason::Busy { .. } => row(503, "ServiceUnavailable", API).retry(RETRY_SOON_S),
+        // A reason of a later release: the words are its own.
+        #[allow(unreachable_patterns)]
+        _ => row(503, "ServiceUnavailable", API).retry(RETRY_LATER_S),
+    }
+}
+
+/// What to do when it is not known whether a decision was made.
+fn unknown(job: Option<&str>, asked: &Asked) -> Cow<'static, str> {
+    match (job, asked) {
+        (Some(job), Asked::Submit) => format!(
+            "the outcome is known when the store is back: ask for {job}, or send the same idempotency key"
+        )
+        .into(),
+        (None, Asked::Submit) => "send it again with the same idempotency key: it is taken once".into(),
+        (_, Asked::Stop { job }) => format!("ask for {job}, or send it again: stopping twice is harmless").into(),
+        (_, Asked::Read) => "ask again".into(),
+    }
+}
+
+fn row(status: u16, code: &'static str, component: &'static str) -> Row {
+    Row {
+        status,
+        code,
+        component,
+        hint: None,
+        retry_after_s: None,
+    }
+}
+
+impl Row {
+    fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn retry(mut self, after_s: u64) -> Self {
+        self.retry_after_s = Some(after_s);
+        self
+    }
+}

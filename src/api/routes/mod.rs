@@ -1,0 +1,128 @@
+//! From a request to its answer: which route, which method, which handler.
+
+mod agent;
+mod query;
+mod reply;
+
+use super::error::{ApiError, Asked};
+use super::server::{self, Shared};
+use super::wire::Json;
+use crate::model::DenyReason;
+use async_io::Timer;
+use bytes::Bytes;
+use futures_lite::future;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_TYPE, EXPECT};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response};
+use query::Query;
+use reply::Style;
+
+/// Every path that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Route {
+    Alive,
+    Version,
+    Node,
+    Moved(&'static str),
+}
+
+impl Route {
+    fn find(path: &str) -> Result<Option<Self>, ApiError> {
+        let segments = query::segments(path)?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        Ok(match segments.as_slice() {
+            ["" | "version"] => Some(Self::Moved("/api/v1/agent/version")),
+            ["livez"] => Some(Self::Moved("/api/v1/agent/alive")),
+            ["api", "v1", "agent", "alive"] => Some(Self::Alive),
+            ["api", "v1", "agent", "version"] => Some(Self::Version),
+            ["api", "v1", "agent", "node"] => Some(Self::Node),
+            _ => None,
+        })
+    }
+
+    /// The methods that the path knows, as `Allow` names them.
+    fn allow(&self) -> &'static str {
+        match self {
+            Self::Alive | Self::Version | Self::Node | Self::Moved(_) => "GET, HEAD",
+        }
+    }
+
+    fn allows(&self, method: &Method) -> bool {
+        self.allow().split(", ").any(|word| word == method.as_str())
+    }
+}
+
+/// Answers one request. Never fails: what goes wrong is an answer too. The second value is a body that was not read to its
+/// end and should be, so that its client sees the answer.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    shared: &Shared,
+) -> (Response<Full<Bytes>>, Option<Incoming>) {
+    let (head, mut body) = request.into_parts();
+    let query = Query::read(head.uri.query().unwrap_or_default());
+    let style = match &query {
+        Ok(query) if query.has("pretty") => Style::Pretty,
+        _ => Style::Compact,
+    };
+    let answered = match query {
+        Ok(query) => dispatch(&head, &query, &mut body, shared).await,
+        Err(error) => Err(error),
+    };
+    let response = match answered {
+        Ok(Answer::Body(json)) => reply::ok(&json, style),
+        Ok(Answer::Moved(to)) => reply::moved(to),
+        Err(error) => reply::refused(&error, style),
+    };
+    // A client that asked first whether to send its body has its answer and sends none.
+    let unread = !body.is_end_stream() && !head.headers.contains_key(EXPECT);
+    (response, unread.then_some(body))
+}
+
+enum Answer {
+    Body(Json),
+    Moved(&'static str),
+}
+
+async fn dispatch(
+    head: &Parts,
+    query: &Query,
+    body: &mut Incoming,
+    shared: &Shared,
+) -> Result<Answer, ApiError> {
+    let path = head.uri.path();
+    let Some(route) = Route::find(path)? else {
+        return Err(ApiError::UnknownRoute {
+            method: head.method.to_string(),
+            path: path.to_owned(),
+        });
+    };
+    if !route.allows(&head.method) {
+        return Err(ApiError::MethodNotAllowed {
+            method: head.method.to_string(),
+            path: path.to_owned(),
+            allow: route.allow(),
+        });
+    }
+    let backend = &shared.backend;
+    let answer = async {
+        Ok(Answer::Body(match route {
+            Route::Moved(to) => return Ok(Answer::Moved(to)),
+            Route::Alive => agent::alive(),
+            Route::Version => agent::version(),
+            Route::Node => agent::node(backend).await?,
+        }))
+    };
+    let limit = shared.limits.answer_time;
+    let too_late = async {
+        Timer::after(limit).await;
+        Err(ApiError::Denied {
+            reason: DenyReason::Timeout {
+                seconds: limit.as_secs(),
+            },
+            asked: Asked::Read,
+        })
+    };
+    future::or(answer, too_late).await
+}

@@ -1,0 +1,73 @@
+//! Putting an answer into HTTP.
+
+use crate::api::error::ApiError;
+use crate::api::wire::{Json, SERVER};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SERVER as SERVER_NAME,
+};
+use hyper::{Response, StatusCode};
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Without blanks.
+    Compact,
+    /// With line breaks and two blanks a level, for people.
+    Pretty,
+}
+
+/// 200 with a body.
+pub(super) fn ok(body: &Json, style: Style) -> Response<Full<Bytes>> {
+    json(StatusCode::OK, body, style)
+}
+
+/// The error's status, envelope and headers.
+pub(super) fn refused(error: &ApiError, style: Style) -> Response<Full<Bytes>> {
+    let row = error.row();
+    let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, &error.envelope(&row), style);
+    let headers = response.headers_mut();
+    if let Some(seconds) = row.retry_after_s {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let ApiError::MethodNotAllowed { allow, .. } = error {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+/// 301 to a path of ours.
+pub(super) fn moved(to: &'static str) -> Response<Full<Bytes>> {
+    let mut response = named(Full::new(Bytes::new()));
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response
+        .headers_mut()
+        .insert(LOCATION, HeaderValue::from_static(to));
+    response
+}
+
+fn json(status: StatusCode, body: &Json, style: Style) -> Response<Full<Bytes>> {
+    let text = match style {
+        Style::Compact => serde_json::to_vec(body),
+        Style::Pretty => serde_json::to_vec_pretty(body),
+    };
+    // Encoding into memory cannot fail: every key is text and every number finite.
+    let mut text = text.unwrap_or_default();
+    text.push(b'\n');
+    let mut response = named(Full::new(text.into()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn named(body: Full<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(SERVER_NAME, HeaderValue::from_static(SERVER));
+    response
+}

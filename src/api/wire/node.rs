@@ -1,0 +1,76 @@
+//! What a node says of itself, as clients read it (rest-api.md 3.9).
+
+use super::{Json, build_version};
+use crate::model::{NodeInfo, NodeRole, NodeRoles, Resources};
+use serde_json::Number;
+
+/// The body of `agent/node`. Beside the documented keys it has `Codling`, which clients ignore: where the capacity comes
+/// from, which engine answers, or why none does.
+pub(in crate::api) fn node_info(node: &NodeInfo) -> Json {
+    let compute = node.roles.has(NodeRole::Compute);
+    Json::object()
+        .with("NodeID", node.id.as_str())
+        // A node with both roles says Compute, as the original does.
+        .with("NodeType", if compute { "Compute" } else { "Requester" })
+        .with("Labels", &node.labels)
+        // Neither bprotocol nor ncl is spoken here, and no client interprets this.
+        .with("SupportedProtocols", Vec::new())
+        .with("ComputeNodeInfo", compute_info(node))
+        .with("BacalhauVersion", build_version())
+        .with("Codling", own(node))
+}
+
+fn compute_info(node: &NodeInfo) -> Json {
+    Json::object()
+        .with("ExecutionEngines", node.engines.as_slice())
+        .with("Publishers", node.publishers.as_slice())
+        .with("StorageSources", node.storages.as_slice())
+        .with("MaxCapacity", resources(&node.total))
+        .with("QueueCapacity", Json::object())
+        .with("AvailableCapacity", resources(&node.available))
+        .with("MaxJobRequirements", resources(&node.per_job))
+        .with("RunningExecutions", count(node.running))
+        .with("EnqueuedExecutions", count(node.enqueued))
+        .with("address", "")
+}
+
+fn own(node: &NodeInfo) -> Json {
+    let roles: &[&str] = match node.roles {
+        NodeRoles::Both => &["requester", "compute"],
+        NodeRoles::Requester => &["requester"],
+        NodeRoles::Compute => &["compute"],
+    };
+    let engine = match &node.engine {
+        Ok(facts) => Json::object()
+            .with("Name", facts.name.as_str())
+            .with("Socket", facts.socket.as_str())
+            .with("EnforcesMemory", facts.enforces_memory),
+        Err(why) => Json::object().with("Error", why.as_str()),
+    };
+    Json::object()
+        .with("Version", env!("CARGO_PKG_VERSION"))
+        .with(
+            "Roles",
+            Json::List(roles.iter().map(|role| (*role).into()).collect()),
+        )
+        .with("CapacityOrigin", node.total_origin.to_string())
+        .with("Engine", engine)
+}
+
+/// Quantities as numbers: cores, bytes, bytes, GPUs; zero ones are left out (rest-api.md 3.7).
+pub(in crate::api) fn resources(resources: &Resources) -> Json {
+    #[allow(clippy::cast_precision_loss)] // exact up to 2^53 thousandths of a core
+    let cores = resources.cpu_millis as f64 / 1_000.0;
+    Json::object()
+        .with_some(
+            "CPU",
+            Number::from_f64(cores).map_or(Json::Null, Json::Number),
+        )
+        .with_some("Memory", resources.memory_bytes)
+        .with_some("Disk", resources.disk_bytes)
+        .with_some("GPU", resources.gpus)
+}
+
+fn count(number: usize) -> Json {
+    u64::try_from(number).unwrap_or(u64::MAX).into()
+}
