@@ -1,1 +1,283 @@
 //! Everything that decides, and touches nothing.
+//!
+//! ```text
+//!   Event, Now --> handle --+--> requester <--- mail ---> compute
+//!                           |    (jobs)                   (executions, capacity, bidding)
+//!   Turn <------- turn -----+
+//!    | writes + outputs
+//!   Gate: reversible outputs at once, binding ones when their turn is durable
+//! ```
+//! One machine: `handle(event, now)` any number of times (at most [`TURN_EVENTS_MAX`] a turn), then `turn()`, and call
+//! `handle(Event::Timeout, ..)` at or after `next_deadline()`. Requester and compute of one node speak the same messages
+//! as those of two: within a node they pass inside the turn, between nodes they leave as [`Output::Send`].
+//!
+//! Who owns what: `requester` a job, its evaluation, its executions as planned and its history; `compute` an accepted
+//! execution, its container and its capacity; `recovery` the table that says what every stored state means after a
+//! crash; `gate` what may leave when. Failures end in exactly one terminal state: an execution that cannot be carried
+//! out ends `Failed` with a typed reason on its compute node, its job is tried elsewhere or ends `Failed` with it.
+//!
+//! **Architecture invariant.** No I/O, no async, no clock, no randomness: a seed and `Now` come in.
+
+mod bidding;
+mod capacity;
+mod compute;
+mod event;
+mod gate;
+mod ids;
+mod mail;
+mod recovery;
+mod requester;
+mod retry;
+mod turn;
+
+pub use capacity::{Capacity, NotReserved};
+pub use event::{ActivityResult, Event, Found, FoundState, Progress};
+pub use gate::{FILLING_BYTES_MAX, Gate};
+pub use turn::{Activity, ActivityId, Output, Plan, Turn, Writes};
+
+use crate::model::{
+    ApiReply, ApiRequest, Deadline, DenyReason, Message, NodeId, NodeInfo, NodeRole, NodeRoles,
+    Now, Origin, RequestId, Resources, StoredState,
+};
+use compute::Compute;
+use mail::{Desk, Mail};
+use requester::Requester;
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many ready events one turn takes: enough to fill a commit, few enough to answer the first of them soon.
+pub const TURN_EVENTS_MAX: usize = 64;
+
+/// How many jobs, and how many executions, may be live at once: each costs a few KiB of memory.
+pub const LIVE_MAX: usize = 4_096;
+
+/// What an agent is told once, at its start.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// This node.
+    pub me: NodeId,
+    /// Its roles.
+    pub roles: NodeRoles,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What it offers.
+    pub total: Resources,
+    /// Where that number comes from.
+    pub total_origin: Origin,
+    /// Drawn once per start; new ids are derived from it.
+    pub seed: [u8; 32],
+}
+
+/// The machine. See the module's text.
+#[derive(Debug)]
+pub struct Agent {
+    config: AgentConfig,
+    requester: Option<Requester>,
+    compute: Option<Compute>,
+    mail: VecDeque<Mail>,
+    outputs: Vec<Output>,
+}
+
+impl Agent {
+    /// An agent with what the store holds: after a first start, a clean stop, a kill -9 or a failed commit alike. Its
+    /// first turn asks the engine for this node's containers; what it finds decides how unfinished executions go on.
+    #[must_use]
+    pub fn recover(config: AgentConfig, stored: StoredState, now: Now) -> Self {
+        let mut agent = Self {
+            config,
+            requester: None,
+            compute: None,
+            mail: VecDeque::new(),
+            outputs: Vec::new(),
+        };
+        let StoredState {
+            live_jobs,
+            ended_jobs,
+            last_job,
+            live_executions,
+            ended_executions,
+            orphaned_executions,
+            jobs_file,
+        } = stored;
+        let (me, roles) = (agent.config.me.clone(), agent.config.roles);
+        let mut desk = Desk {
+            now,
+            me: &me,
+            mail: &mut agent.mail,
+            outputs: &mut agent.outputs,
+        };
+        if roles.has(NodeRole::Compute) {
+            let orphans = recovery::to_discard(&orphaned_executions, jobs_file);
+            let mut compute = Compute::new(agent.config.total, agent.config.labels.clone());
+            compute.recover(live_executions, ended_executions, &orphans, &mut desk);
+            agent.compute = Some(compute);
+        }
+        if roles.has(NodeRole::Requester) {
+            let mut requester = Requester::new(&agent.config, last_job.as_ref());
+            requester.recover(live_jobs, ended_jobs, &mut desk);
+            agent.requester = Some(requester);
+        }
+        agent.deliver(now);
+        agent
+    }
+
+    /// Takes one event in. Total: surprising input is a transition or nothing, never a panic.
+    pub fn handle(&mut self, event: Event, now: Now) {
+        let me = self.config.me.clone();
+        let mut desk = Desk {
+            now,
+            me: &me,
+            mail: &mut self.mail,
+            outputs: &mut self.outputs,
+        };
+        match event {
+            Event::Request { id, request } => self.answer(id, request, now),
+            Event::Message { from, message } => self.mail.push_back(Mail { from, message }),
+            Event::Progress { id, progress } => {
+                if let Some(compute) = &mut self.compute {
+                    compute.progress(&id, &progress, &mut desk);
+                }
+            }
+            Event::Done { id, result } => {
+                if let Some(compute) = &mut self.compute {
+                    compute.done(&id, result, &mut desk);
+                }
+            }
+            Event::EngineFound { facts, containers } => {
+                if let Some(compute) = &mut self.compute {
+                    compute.engine_found(facts, containers, &mut desk);
+                }
+                if let Some(requester) = &mut self.requester {
+                    requester.look_again(&mut desk);
+                }
+            }
+            Event::EngineAway { why } => {
+                if let Some(compute) = &mut self.compute {
+                    compute.engine_away(why, &mut desk);
+                }
+            }
+            Event::PeerSeen { node, labels: _ } => {
+                if let Some(requester) = &mut self.requester {
+                    requester.peer_seen(node, &mut desk);
+                }
+            }
+            Event::PeerGone { node } => {
+                if let Some(requester) = &mut self.requester {
+                    requester.peer_gone(&node);
+                }
+            }
+            Event::Timeout => {
+                if let Some(compute) = &mut self.compute {
+                    compute.timeout(&mut desk);
+                }
+                if let Some(requester) = &mut self.requester {
+                    requester.timeout(&mut desk);
+                }
+            }
+        }
+        self.deliver(now);
+    }
+
+    /// What the events since the last turn decided. Writes hold the last value per record.
+    pub fn turn(&mut self) -> Turn {
+        let mut writes = Writes::default();
+        if let Some(requester) = &mut self.requester {
+            requester.take_writes(&mut writes);
+        }
+        if let Some(compute) = &mut self.compute {
+            compute.take_writes(&mut writes);
+        }
+        Turn {
+            writes,
+            outputs: std::mem::take(&mut self.outputs),
+        }
+    }
+
+    /// When `Event::Timeout` is due next, if ever.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let compute = self.compute.as_ref().and_then(Compute::next_deadline);
+        let requester = self.requester.as_ref().and_then(Requester::next_deadline);
+        compute.into_iter().chain(requester).min()
+    }
+
+    /// Lets requester and compute speak until neither has a message for the other.
+    fn deliver(&mut self, now: Now) {
+        let me = self.config.me.clone();
+        while let Some(Mail { from, message }) = self.mail.pop_front() {
+            let mut desk = Desk {
+                now,
+                me: &me,
+                mail: &mut self.mail,
+                outputs: &mut self.outputs,
+            };
+            match message {
+                Message::Ask { .. }
+                | Message::AcceptBid { .. }
+                | Message::RejectBid { .. }
+                | Message::Cancel { .. }
+                | Message::Acknowledge { .. } => {
+                    if let Some(compute) = &mut self.compute {
+                        compute.hear(&from, message, &mut desk);
+                    }
+                }
+                Message::Bid { .. }
+                | Message::Accepted { .. }
+                | Message::Unknown { .. }
+                | Message::Progress { .. }
+                | Message::Outcome { .. } => match &mut self.requester {
+                    Some(requester) => requester.hear(&from, message, &mut desk),
+                    // Its requester role was taken away: nobody waits for the outcome any more.
+                    None => desk.acknowledge_stray(&from, &message),
+                },
+            }
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, request: ApiRequest, now: Now) {
+        let me = self.config.me.clone();
+        let mut desk = Desk {
+            now,
+            me: &me,
+            mail: &mut self.mail,
+            outputs: &mut self.outputs,
+        };
+        let reply = match (request, &mut self.requester) {
+            (ApiRequest::NodeInfo, _) => ApiReply::Node(Box::new(self.node_info())),
+            (ApiRequest::Submit(submission), Some(requester)) => {
+                requester.submit(*submission, &mut desk)
+            }
+            (ApiRequest::Stop { job, reason }, Some(requester)) => {
+                requester.stop(&job, reason, &mut desk)
+            }
+            (ApiRequest::Read { job }, Some(requester)) => requester.read(&job),
+            (ApiRequest::List(range), Some(requester)) => ApiReply::Jobs(requester.list(&range)),
+            (_, None) => ApiReply::Denied(DenyReason::NotRequester),
+        };
+        self.outputs.push(Output::Reply {
+            request: id,
+            reply: Box::new(reply),
+        });
+    }
+
+    fn node_info(&self) -> NodeInfo {
+        let mut info = NodeInfo {
+            id: self.config.me.clone(),
+            roles: self.config.roles,
+            labels: self.config.labels.clone(),
+            engines: Vec::new(),
+            publishers: Vec::new(),
+            storages: Vec::new(),
+            total: self.config.total,
+            total_origin: self.config.total_origin.clone(),
+            per_job: self.config.total,
+            available: self.config.total,
+            running: 0,
+            enqueued: 0,
+            engine: Err("this node does not run jobs".to_owned()),
+        };
+        if let Some(compute) = &self.compute {
+            compute.describe(&mut info);
+        }
+        info
+    }
+}

@@ -101,6 +101,10 @@ pub enum RejectReason {
     #[error("does not have the labels that the job asks for")]
     #[n(10)]
     LabelsDoNotMatch,
+    /// The execution has already ended here and its outcome was acknowledged.
+    #[error("does not run an execution twice")]
+    #[n(11)]
+    AlreadyEnded,
 }
 
 impl RejectReason {
@@ -130,6 +134,7 @@ impl RejectReason {
             Self::TooLarge { .. } => "ask for less, or submit to a larger node",
             Self::QueueFull { .. } => "try again later, or set QueueTimeout so that the job waits",
             Self::BadSpec { .. } => "correct the task's engine parameters",
+            Self::AlreadyEnded => "submit the job again",
             Self::LabelsDoNotMatch => "change the job's constraints or the node's --labels",
         }
     }

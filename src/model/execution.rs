@@ -1,6 +1,9 @@
 //! An execution as its requester knows it: one attempt of one partition on one node.
 
-use super::{EvaluationId, ExecutionId, JobId, NodeId, Resources, RunOutput, SpecConfig, UnixMs};
+use super::{
+    EvaluationId, ExecutionId, Failure, JobId, NodeId, RejectReason, Resources, RunOutput,
+    SpecConfig, UnixMs,
+};
 use minicbor::{Decode, Encode};
 
 /// One attempt on one node.
@@ -61,6 +64,12 @@ pub struct Execution {
     /// When it last changed, if the clock was set.
     #[n(17)]
     pub modified: Option<UnixMs>,
+    /// Why the node declined, if it did.
+    #[n(18)]
+    pub reject: Option<RejectReason>,
+    /// Why it failed, if it did.
+    #[n(19)]
+    pub failure: Option<Failure>,
 }
 
 /// What the requester wants of an execution.

@@ -47,7 +47,7 @@ pub use outcome::{Outcome, RUN_OUTPUT_MAX, RunOutput};
 pub use params::{DockerSpec, Params, SpecConfig, SpecError};
 pub use record::{
     Batch, ComputeState, Delivery, ExecutionRecord, IdempotencyKey, JobRecord, JobSummary,
-    StoredState, Write, WriteKind,
+    JobsFile, StoredState, Write, WriteKind,
 };
 pub use request::{
     ApiReply, ApiRequest, DenyReason, JobRange, ListOrder, StoreAnswer, StoreQuery, Submission,

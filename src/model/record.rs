@@ -204,6 +204,20 @@ pub struct StoredState {
     pub live_executions: Vec<ExecutionRecord>,
     /// Ids of all other executions: their containers are to be removed, their asks answered as known.
     pub ended_executions: Vec<ExecutionId>,
+    /// Which of `live_executions` belong to a job of this node that jobs.db does not hold (live or ended).
+    pub orphaned_executions: Vec<ExecutionId>,
+    /// Whether jobs.db could have held them.
+    pub jobs_file: JobsFile,
+}
+
+/// Whether jobs.db was there before this start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum JobsFile {
+    /// It was: what it lacks was never promised.
+    #[default]
+    Kept,
+    /// It is new, moved aside or in memory: what it lacks may have been promised.
+    New,
 }
 
 impl JobRecord {

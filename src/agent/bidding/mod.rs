@@ -1,0 +1,42 @@
+//! Whether this node bids, check by check; the first refusal is the answer.
+//!
+//! Order: what no node could run, what this node lacks, what is too large, what is too much now.
+
+mod fit;
+mod labels;
+mod support;
+
+use crate::agent::Capacity;
+use crate::model::{EngineFacts, Job, RejectReason, Resources};
+use std::collections::BTreeMap;
+
+/// What is known of the container engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EngineView {
+    /// It was asked and has not answered yet: asks wait.
+    Unknown,
+    /// It does not answer.
+    Away { why: String },
+    /// It answered last.
+    Here(EngineFacts),
+}
+
+/// What this node can offer now.
+#[derive(Debug)]
+pub(crate) struct Offer<'a> {
+    pub(crate) capacity: &'a Capacity,
+    pub(crate) engine: &'a EngineView,
+    pub(crate) labels: &'a BTreeMap<String, String>,
+    /// Executions held now.
+    pub(crate) held: usize,
+}
+
+/// What would be set aside for the job, if this node bids.
+///
+/// # Errors
+/// The reason why it does not.
+pub(crate) fn consider(job: &Job, offer: &Offer<'_>) -> Result<Resources, RejectReason> {
+    support::check(job, offer.engine)?;
+    labels::check(job, offer.labels)?;
+    fit::check(job, offer)
+}

@@ -1,0 +1,301 @@
+//! The compute role: executions that this node bid for, accepted, runs, and reports.
+//!
+//! ```text
+//!  Ask -> Bidding -> AcceptBid -> Queued -> Preparing -> Running -> Publishing -> Ended -> Acknowledge -> Discarding -> gone
+//!                                   ^  \________ engine away ________/   |
+//!                                   |            Reconciling <-----------'  (also after every start)
+//! ```
+//! At most one activity per execution is in flight; `phase` says which. What the requester or the clock wants instead is
+//! the *wish*, a second field: a running activity is asked to stop and its completion awaited. The engine's absence is
+//! never an execution's failure: it waits in Reconciling until the engine is found, and the recovery table decides.
+
+mod hear;
+mod progress;
+mod reconcile;
+mod timers;
+
+use super::bidding::EngineView;
+use super::mail::Desk;
+use super::retry::Retry;
+use super::{Activity, ActivityId, Capacity, LIVE_MAX, Output, Plan, Writes};
+use crate::model::{
+    ComputeState, ContainerId, Deadline, Delivery, ExecutionId, ExecutionRecord, Failure, Message,
+    NodeId, NodeInfo, Now, Outcome, Resources, RunOutput, Timer, Write, WriteKind,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many ended executions are remembered so that a late repetition of their ask is refused: a requester repeats
+/// itself for minutes, not for thousands of executions.
+const ENDED_MAX: usize = 4_096;
+
+/// How long a bid holds: longer than a requester waits for it.
+const BID_MS: u64 = 10 * 60 * 1_000;
+
+/// How soon the engine is asked again what it has, when it keeps failing in between.
+const FIND_PACE_MS: u64 = 5_000;
+
+/// Executions and their capacity. See the module's text.
+#[derive(Debug)]
+pub(crate) struct Compute {
+    capacity: Capacity,
+    labels: BTreeMap<String, String>,
+    engine: EngineView,
+    held: BTreeMap<ExecutionId, Held>,
+    /// Accepted executions that wait for capacity, in the order of their acceptance. Never overtaken.
+    queue: VecDeque<ExecutionId>,
+    /// Asks that came before the engine first answered, the latest per execution.
+    early_asks: BTreeMap<ExecutionId, (NodeId, Message)>,
+    /// Executions that are not held and whose containers are being removed.
+    sweeping: BTreeSet<ExecutionId>,
+    /// When the engine was last asked what it has, on the boot clock.
+    found_at_ms: Option<u64>,
+    /// When to ask it next.
+    find_at: Option<Deadline>,
+    ended: BTreeSet<ExecutionId>,
+    ended_order: VecDeque<ExecutionId>,
+    next_step: u64,
+    dirty: BTreeMap<ExecutionId, WriteKind>,
+    deleted: BTreeSet<ExecutionId>,
+}
+
+/// An execution in memory.
+#[derive(Debug)]
+struct Held {
+    record: ExecutionRecord,
+    phase: Phase,
+    wish: Wish,
+    /// How long it may wait for room, if its job says so.
+    patience: Option<Timer>,
+}
+
+/// What this node is doing for an execution.
+#[derive(Debug)]
+enum Phase {
+    /// A bid is out. Not stored: a crash forgets it and the requester asks again.
+    Bidding { until: Deadline },
+    /// Accepted; waits for capacity and the engine.
+    Queued,
+    /// Accepted; what the engine has of it is not known.
+    Reconciling,
+    /// `Prepare` is in flight.
+    Preparing { step: u64 },
+    /// `Run` is in flight.
+    Running { step: u64, container: ContainerId },
+    /// `Publish` is in flight.
+    Publishing { step: u64, output: RunOutput },
+    /// Ended; the outcome is said until it is acknowledged.
+    Ended { retry: Retry },
+    /// Acknowledged; `Discard` is in flight.
+    Discarding { step: u64 },
+}
+
+impl Phase {
+    fn step(&self) -> Option<u64> {
+        match self {
+            Self::Preparing { step }
+            | Self::Running { step, .. }
+            | Self::Publishing { step, .. }
+            | Self::Discarding { step } => Some(*step),
+            Self::Bidding { .. } | Self::Queued | Self::Reconciling | Self::Ended { .. } => None,
+        }
+    }
+}
+
+/// What is wanted of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// That it runs to its end.
+    Run,
+    /// That it stops, for its requester.
+    Cancel,
+    /// That it stops, for its time is over.
+    TimeOut,
+}
+
+impl Held {
+    fn new(record: ExecutionRecord, phase: Phase, now: Now) -> Self {
+        let seconds = record.job.task.timeouts.queue_s;
+        let patience = (seconds > 0)
+            .then(|| Timer::start(record.accepted, seconds.saturating_mul(1_000)).rebase(now));
+        Self {
+            record,
+            phase,
+            wish: Wish::Run,
+            patience,
+        }
+    }
+}
+
+impl Compute {
+    pub(crate) fn new(total: Resources, labels: BTreeMap<String, String>) -> Self {
+        Self {
+            capacity: Capacity::new(total),
+            labels,
+            engine: EngineView::Unknown,
+            held: BTreeMap::new(),
+            queue: VecDeque::new(),
+            early_asks: BTreeMap::new(),
+            sweeping: BTreeSet::new(),
+            found_at_ms: None,
+            find_at: None,
+            ended: BTreeSet::new(),
+            ended_order: VecDeque::new(),
+            next_step: 0,
+            dirty: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+        }
+    }
+
+    /// Fills in this role's part of what the node says of itself.
+    pub(crate) fn describe(&self, info: &mut NodeInfo) {
+        info.available = self.capacity.free();
+        info.running = self
+            .held
+            .values()
+            .filter(|held| matches!(held.phase, Phase::Running { .. }))
+            .count();
+        info.enqueued = self.queue.len();
+        info.engine = match &self.engine {
+            EngineView::Here(facts) => Ok(facts.clone()),
+            EngineView::Away { why } => Err(why.clone()),
+            EngineView::Unknown => Err("it has not answered yet".to_owned()),
+        };
+        if info.engine.is_ok() {
+            info.engines = vec!["docker".to_owned()];
+            info.publishers = vec!["noop".to_owned()];
+        }
+    }
+
+    /// Moves the records that changed since the last turn into `writes`.
+    pub(crate) fn take_writes(&mut self, writes: &mut Writes) {
+        for (id, kind) in std::mem::take(&mut self.dirty) {
+            if let Some(held) = self.held.get(&id) {
+                writes
+                    .executions
+                    .insert(id, (kind, Write::Put(Box::new(held.record.clone()))));
+            }
+        }
+        for id in std::mem::take(&mut self.deleted) {
+            writes
+                .executions
+                .insert(id, (WriteKind::RideAlong, Write::Delete));
+        }
+    }
+
+    /// Stores an execution's record with this turn; the heavier kind wins.
+    fn save(&mut self, id: &ExecutionId, kind: WriteKind) {
+        let entry = self.dirty.entry(id.clone()).or_insert(kind);
+        *entry = (*entry).max(kind);
+    }
+
+    fn step(&mut self) -> u64 {
+        self.next_step += 1;
+        self.next_step
+    }
+
+    /// Asks the engine what it has: now, or soon if it was asked just now.
+    fn find(&mut self, desk: &mut Desk<'_>) {
+        let due = self
+            .found_at_ms
+            .map_or(0, |at| at.saturating_add(FIND_PACE_MS));
+        if due <= desk.now.boot_ms {
+            self.found_at_ms = Some(desk.now.boot_ms);
+            self.find_at = None;
+            desk.outputs.push(Output::Find);
+        } else {
+            self.find_at = Some(Deadline(due));
+        }
+    }
+
+    /// Prepares queued executions, first come first served, as far as capacity goes.
+    fn start_ready(&mut self, desk: &mut Desk<'_>) {
+        let EngineView::Here(facts) = &self.engine else {
+            return;
+        };
+        // Where the kernel does not hold a job to its memory limit, one job at a time is what the board can spare.
+        let holders_max = if facts.enforces_memory { LIVE_MAX } else { 1 };
+        while let Some(id) = self.queue.front().cloned() {
+            let Some(held) = self
+                .held
+                .get(&id)
+                .filter(|held| matches!(held.phase, Phase::Queued))
+            else {
+                self.queue.pop_front();
+                continue;
+            };
+            let resources = held.record.resources;
+            if self.capacity.holders() >= holders_max
+                || self.capacity.reserve(&id, resources).is_err()
+            {
+                return;
+            }
+            self.queue.pop_front();
+            let step = self.step();
+            if let Some(held) = self.held.get_mut(&id) {
+                held.phase = Phase::Preparing { step };
+                let plan = Plan {
+                    execution: id.clone(),
+                    job: held.record.job.clone(),
+                    partition: held.record.partition,
+                    resources,
+                };
+                desk.begin(
+                    ActivityId {
+                        execution: id,
+                        step,
+                    },
+                    Activity::Prepare(Box::new(plan)),
+                );
+            }
+        }
+    }
+
+    /// The one terminal state. Called once per execution: the phase is `Ended` from here on.
+    fn end(&mut self, id: &ExecutionId, outcome: Outcome, desk: &mut Desk<'_>) {
+        let Some(held) = self.held.get_mut(id) else {
+            return;
+        };
+        held.record.state = ComputeState::Ended {
+            outcome: outcome.clone(),
+            delivery: Delivery::Pending,
+            ended: desk.now.wall,
+        };
+        held.phase = Phase::Ended {
+            retry: Retry::start(desk.now),
+        };
+        let requester = held.record.requester.clone();
+        self.queue.retain(|queued| queued != id);
+        self.capacity.release(id);
+        self.save(id, WriteKind::Promise);
+        desk.tell(
+            &requester,
+            Message::Outcome {
+                execution: id.clone(),
+                outcome: Box::new(outcome),
+            },
+        );
+        self.start_ready(desk);
+    }
+
+    fn fail(
+        &mut self,
+        id: &ExecutionId,
+        failure: Failure,
+        output: Option<RunOutput>,
+        desk: &mut Desk<'_>,
+    ) {
+        self.end(id, Outcome::Failed { failure, output }, desk);
+    }
+
+    /// Remembers an ended execution; the oldest is forgotten when there are too many.
+    fn remember_ended(&mut self, id: ExecutionId) {
+        if self.ended.insert(id.clone()) {
+            self.ended_order.push_back(id);
+        }
+        if self.ended_order.len() > ENDED_MAX
+            && let Some(oldest) = self.ended_order.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What activities report.
+
+use super::{Compute, Phase, Wish};
+use crate::agent::mail::Desk;
+use crate::agent::{Activity, ActivityId, ActivityResult, Output, Progress};
+use crate::model::{
+    ComputeState, ContainerId, ExecutionId, ExecutionState, Failure, FailureKind, Message, Outcome,
+    RunOutput, SpecConfig, Timer, WriteKind,
+};
+
+impl Compute {
+    /// News of an activity in flight.
+    pub(crate) fn progress(&mut self, id: &ActivityId, progress: &Progress, desk: &mut Desk<'_>) {
+        let Progress::Started = progress;
+        let Some(held) = self.held.get_mut(&id.execution) else {
+            return;
+        };
+        let Phase::Running { step, container } = &held.phase else {
+            return;
+        };
+        if *step != id.step {
+            return;
+        }
+        held.record.state = ComputeState::Running {
+            container: container.clone(),
+        };
+        // Adopted containers keep the timer that counts the time away.
+        if held.record.timer.is_none() {
+            held.record.timer = held
+                .record
+                .job
+                .task
+                .timeouts
+                .execution_ms()
+                .map(|limit_ms| Timer::start(desk.now, limit_ms));
+        }
+        let requester = held.record.requester.clone();
+        self.save(&id.execution, WriteKind::RideAlong);
+        let message = Message::Progress {
+            execution: id.execution.clone(),
+            state: ExecutionState::Running,
+        };
+        desk.tell(&requester, message);
+    }
+
+    /// The end of an activity.
+    pub(crate) fn done(&mut self, id: &ActivityId, result: ActivityResult, desk: &mut Desk<'_>) {
+        let execution = &id.execution;
+        let current = self.held.get(execution).and_then(|held| held.phase.step());
+        if current != Some(id.step) {
+            self.stray(execution, &result, desk);
+            return;
+        }
+        match result {
+            ActivityResult::Prepared(Ok(container)) => self.prepared(execution, container, desk),
+            ActivityResult::Ran(Ok(output)) => self.ran(execution, output, desk),
+            ActivityResult::Published(Ok(published)) => self.published(execution, published, desk),
+            ActivityResult::Discarded(result) => {
+                self.held.remove(execution);
+                self.remember_ended(execution.clone());
+                if result.is_err() {
+                    self.find(desk);
+                }
+            }
+            ActivityResult::Prepared(Err(failure))
+            | ActivityResult::Ran(Err(failure))
+            | ActivityResult::Published(Err(failure)) => self.went_wrong(execution, failure, desk),
+        }
+    }
+
+    /// A completion that nobody waits for: of a sweep, or of an old step, whose leavings the next sweep takes.
+    fn stray(&mut self, execution: &ExecutionId, result: &ActivityResult, desk: &mut Desk<'_>) {
+        let swept = self.sweeping.remove(execution);
+        if !(swept && *result == ActivityResult::Discarded(Ok(()))) {
+            self.find(desk);
+        }
+    }
+
+    fn prepared(&mut self, execution: &ExecutionId, container: ContainerId, desk: &mut Desk<'_>) {
+        let Some(held) = self.held.get(execution) else {
+            return;
+        };
+        match held.wish {
+            Wish::Run => self.begin_run(execution, container, desk),
+            Wish::Cancel => self.end(execution, Outcome::Cancelled { output: None }, desk),
+            Wish::TimeOut => self.time_out(execution, None, desk),
+        }
+    }
+
+    /// Starts, adopts or collects a container.
+    pub(super) fn begin_run(
+        &mut self,
+        execution: &ExecutionId,
+        container: ContainerId,
+        desk: &mut Desk<'_>,
+    ) {
+        let step = self.step();
+        let Some(held) = self.held.get_mut(execution) else {
+            return;
+        };
+        held.phase = Phase::Running {
+            step,
+            container: container.clone(),
+        };
+        let id = ActivityId {
+            execution: execution.clone(),
+            step,
+        };
+        let wish = held.wish;
+        desk.begin(id.clone(), Activity::Run { container });
+        if wish != Wish::Run {
+            desk.outputs.push(Output::Stop { id });
+        }
+    }
+
+    fn ran(&mut self, execution: &ExecutionId, output: RunOutput, desk: &mut Desk<'_>) {
+        let Some(held) = self.held.get(execution) else {
+            return;
+        };
+        match held.wish {
+            Wish::Cancel => self.end(
+                execution,
+                Outcome::Cancelled {
+                    output: Some(output),
+                },
+                desk,
+            ),
+            Wish::TimeOut => self.time_out(execution, Some(output), desk),
+            Wish::Run => {
+                let Phase::Running { container, .. } = &held.phase else {
+                    return;
+                };
+                if held.record.job.task.publisher.is_none() {
+                    self.end(
+                        execution,
+                        Outcome::Completed {
+                            output,
+                            published: SpecConfig::default(),
+                        },
+                        desk,
+                    );
+                } else {
+                    let container = container.clone();
+                    self.begin_publish(execution, container, output, desk);
+                }
+            }
+        }
+    }
+
+    /// Publishes what was collected.
+    pub(super) fn begin_publish(
+        &mut self,
+        execution: &ExecutionId,
+        container: ContainerId,
+        output: RunOutput,
+        desk: &mut Desk<'_>,
+    ) {
+        let step = self.step();
+        let Some(held) = self.held.get_mut(execution) else {
+            return;
+        };
+        held.record.state = ComputeState::Publishing {
+            container: container.clone(),
+            output: output.clone(),
+        };
+        held.phase = Phase::Publishing { step, output };
+        let publisher = held.record.job.task.publisher.clone();
+        let requester = held.record.requester.clone();
+        self.save(execution, WriteKind::RideAlong);
+        let message = Message::Progress {
+            execution: execution.clone(),
+            state: ExecutionState::Publishing,
+        };
+        desk.tell(&requester, message);
+        desk.begin(
+            ActivityId {
+                execution: execution.clone(),
+                step,
+            },
+            Activity::Publish {
+                container,
+                publisher,
+            },
+        );
+    }
+
+    fn published(&mut self, execution: &ExecutionId, published: SpecConfig, desk: &mut Desk<'_>) {
+        let Some(held) = self.held.get(execution) else {
+            return;
+        };
+        let Phase::Publishing { output, .. } = &held.phase else {
+            return;
+        };
+        let output = output.clone();
+        match held.wish {
+            Wish::Cancel => self.end(
+                execution,
+                Outcome::Cancelled {
+                    output: Some(output),
+                },
+                desk,
+            ),
+            // It ran in time; publishing is not charged to the job.
+            Wish::Run | Wish::TimeOut => {
+                self.end(execution, Outcome::Completed { output, published }, desk)
+            }
+        }
+    }
+
+    fn went_wrong(&mut self, execution: &ExecutionId, failure: Failure, desk: &mut Desk<'_>) {
+        let Some(held) = self.held.get_mut(execution) else {
+            return;
+        };
+        let output = match &held.phase {
+            Phase::Publishing { output, .. } => Some(output.clone()),
+            _ => None,
+        };
+        if failure.kind == FailureKind::EngineAway {
+            // What became of the container is not known: the engine's return decides.
+            held.phase = Phase::Reconciling;
+            self.find(desk);
+            return;
+        }
+        match held.wish {
+            Wish::Run => self.fail(execution, failure, output, desk),
+            Wish::Cancel => self.end(execution, Outcome::Cancelled { output }, desk),
+            Wish::TimeOut => self.time_out(execution, output, desk),
+        }
+    }
+
+    pub(super) fn time_out(
+        &mut self,
+        execution: &ExecutionId,
+        output: Option<RunOutput>,
+        desk: &mut Desk<'_>,
+    ) {
+        let Some(held) = self.held.get(execution) else {
+            return;
+        };
+        let seconds = held.record.timer.map_or(0, |timer| timer.limit_ms / 1_000);
+        let failure = Failure::new(
+            FailureKind::Timeout,
+            format!("the execution ran longer than its {seconds} s"),
+        );
+        self.fail(execution, failure, output, desk);
+    }
+}

@@ -1,0 +1,149 @@
+//! What is stored against what the engine has, after every start and every return of the engine.
+
+use super::{Compute, Held, Phase, Wish};
+use crate::agent::bidding::EngineView;
+use crate::agent::mail::Desk;
+use crate::agent::recovery::{Remedy, remedy};
+use crate::agent::retry::Retry;
+use crate::agent::{Activity, ActivityId, Found};
+use crate::model::{
+    ComputeState, EngineFacts, ExecutionId, ExecutionRecord, Failure, FailureKind, Message, Outcome,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Compute {
+    /// Takes over what the store holds. Unfinished executions wait for the engine; ended ones say their outcome again.
+    pub(crate) fn recover(
+        &mut self,
+        live: Vec<ExecutionRecord>,
+        ended: Vec<ExecutionId>,
+        discard: &BTreeSet<ExecutionId>,
+        desk: &mut Desk<'_>,
+    ) {
+        for id in ended {
+            self.remember_ended(id);
+        }
+        for mut record in live {
+            let id = record.id.clone();
+            if discard.contains(&id) {
+                self.deleted.insert(id);
+                continue;
+            }
+            record.timer = record.timer.map(|timer| timer.rebase(desk.now));
+            let phase = match &record.state {
+                ComputeState::Ended { outcome, .. } => {
+                    let message = Message::Outcome {
+                        execution: id.clone(),
+                        outcome: Box::new(outcome.clone()),
+                    };
+                    desk.tell(&record.requester, message);
+                    Phase::Ended {
+                        retry: Retry::start(desk.now),
+                    }
+                }
+                ComputeState::Accepted => Phase::Reconciling,
+                ComputeState::Running { .. } | ComputeState::Publishing { .. } => {
+                    self.capacity.adopt(&id, record.resources);
+                    Phase::Reconciling
+                }
+            };
+            self.held.insert(id, Held::new(record, phase, desk.now));
+        }
+        self.find(desk);
+    }
+
+    /// The engine does not answer. Activities in flight find out by themselves.
+    pub(crate) fn engine_away(&mut self, why: String, desk: &mut Desk<'_>) {
+        self.engine = EngineView::Away { why };
+        self.hear_early_asks(desk);
+    }
+
+    /// The engine answered: every execution whose container is in doubt gets its remedy, and what belongs to nothing
+    /// is discarded.
+    pub(crate) fn engine_found(
+        &mut self,
+        facts: EngineFacts,
+        containers: Vec<Found>,
+        desk: &mut Desk<'_>,
+    ) {
+        self.engine = EngineView::Here(facts);
+        let found: BTreeMap<ExecutionId, Found> = containers
+            .into_iter()
+            .map(|container| (container.execution.clone(), container))
+            .collect();
+        for id in self.doubtful() {
+            self.reconcile(&id, found.get(&id), desk);
+        }
+        for id in found.into_keys() {
+            if !self.held.contains_key(&id) && self.sweeping.insert(id.clone()) {
+                let step = self.step();
+                desk.begin(
+                    ActivityId {
+                        execution: id,
+                        step,
+                    },
+                    Activity::Discard,
+                );
+            }
+        }
+        self.hear_early_asks(desk);
+        self.start_ready(desk);
+    }
+
+    /// Executions to reconcile, in the order of their acceptance.
+    fn doubtful(&self) -> Vec<ExecutionId> {
+        let mut doubtful: Vec<&Held> = self
+            .held
+            .values()
+            .filter(|held| matches!(held.phase, Phase::Reconciling))
+            .collect();
+        doubtful.sort_by_key(|held| (held.record.accepted.wall, held.record.accepted.boot_ms));
+        doubtful.iter().map(|held| held.record.id.clone()).collect()
+    }
+
+    fn reconcile(&mut self, id: &ExecutionId, found: Option<&Found>, desk: &mut Desk<'_>) {
+        let Some(held) = self.held.get_mut(id) else {
+            return;
+        };
+        match (remedy(&held.record.state, found), held.wish) {
+            (Remedy::Prepare | Remedy::Lost, Wish::Cancel) => {
+                self.end(id, Outcome::Cancelled { output: None }, desk);
+            }
+            (Remedy::Prepare, Wish::Run | Wish::TimeOut) => {
+                held.phase = Phase::Queued;
+                // What it had set aside while it was prepared is asked for again, in turn.
+                self.capacity.release(id);
+                self.queue.push_back(id.clone());
+            }
+            (Remedy::Run(container), _) => {
+                let resources = held.record.resources;
+                self.capacity.adopt(id, resources);
+                self.begin_run(id, container, desk);
+            }
+            (Remedy::Publish(container, output), _) => {
+                self.begin_publish(id, container, output, desk)
+            }
+            (Remedy::Lost, Wish::TimeOut) => self.time_out(id, None, desk),
+            (Remedy::Lost, Wish::Run) => {
+                let message = "its container is gone and how it ended is not known";
+                self.fail(
+                    id,
+                    Failure::new(FailureKind::ContainerLost, message),
+                    None,
+                    desk,
+                );
+            }
+            (Remedy::Deliver, _) => {
+                held.phase = Phase::Ended {
+                    retry: Retry::start(desk.now),
+                }
+            }
+        }
+    }
+
+    fn hear_early_asks(&mut self, desk: &mut Desk<'_>) {
+        for (from, ask) in std::mem::take(&mut self.early_asks).into_values() {
+            self.hear(&from, ask, desk);
+        }
+    }
+}

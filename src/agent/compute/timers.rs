@@ -1,0 +1,89 @@
+//! What the clock asks of the compute role.
+
+use super::{Compute, Phase, Wish};
+use crate::agent::mail::Desk;
+use crate::agent::{ActivityId, Output};
+use crate::model::{ComputeState, Deadline, ExecutionId, Failure, FailureKind, Message};
+
+impl Compute {
+    /// When `timeout` is due next, if ever.
+    pub(crate) fn next_deadline(&self) -> Option<Deadline> {
+        let held = self.held.values().filter_map(|held| match &held.phase {
+            Phase::Bidding { until } => Some(*until),
+            Phase::Ended { retry } => Some(retry.at()),
+            Phase::Queued => held.patience.map(|timer| timer.deadline()),
+            Phase::Running { .. } if held.wish == Wish::Run => {
+                held.record.timer.map(|timer| timer.deadline())
+            }
+            Phase::Reconciling
+            | Phase::Preparing { .. }
+            | Phase::Running { .. }
+            | Phase::Publishing { .. }
+            | Phase::Discarding { .. } => None,
+        });
+        held.chain(self.find_at).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn timeout(&mut self, desk: &mut Desk<'_>) {
+        let now = Deadline(desk.now.boot_ms);
+        if self.find_at.is_some_and(|at| at <= now) {
+            self.find(desk);
+        }
+        self.held
+            .retain(|_, held| !matches!(held.phase, Phase::Bidding { until } if until <= now));
+        let mut impatient: Vec<ExecutionId> = Vec::new();
+        for (id, held) in &mut self.held {
+            match &mut held.phase {
+                Phase::Queued if held.patience.is_some_and(|timer| timer.is_due(desk.now)) => {
+                    impatient.push(id.clone());
+                }
+                Phase::Ended { retry } => {
+                    if retry.is_due(desk.now)
+                        && let ComputeState::Ended { outcome, .. } = &held.record.state
+                    {
+                        let outcome = Box::new(outcome.clone());
+                        desk.tell(
+                            &held.record.requester,
+                            Message::Outcome {
+                                execution: id.clone(),
+                                outcome,
+                            },
+                        );
+                    }
+                }
+                Phase::Running { step, .. } => {
+                    let is_due = held
+                        .record
+                        .timer
+                        .is_some_and(|timer| timer.is_due(desk.now));
+                    if is_due && held.wish == Wish::Run {
+                        held.wish = Wish::TimeOut;
+                        desk.outputs.push(Output::Stop {
+                            id: ActivityId {
+                                execution: id.clone(),
+                                step: *step,
+                            },
+                        });
+                    }
+                }
+                Phase::Bidding { .. }
+                | Phase::Queued
+                | Phase::Reconciling
+                | Phase::Preparing { .. }
+                | Phase::Publishing { .. }
+                | Phase::Discarding { .. } => {}
+            }
+        }
+        for id in impatient {
+            let message =
+                "the execution waited longer than its job's QueueTimeout for room on this node";
+            self.fail(
+                &id,
+                Failure::new(FailureKind::QueueTimeout, message),
+                None,
+                desk,
+            );
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What happens to an agent.
+
+use crate::agent::ActivityId;
+use crate::model::{
+    ApiRequest, ContainerId, EngineFacts, ExecutionId, Failure, Message, NodeId, RequestId,
+    RunOutput, SpecConfig,
+};
+use std::collections::BTreeMap;
+
+/// Everything that can happen. Plain data: a recorded list of events, with their `Now` and the seed, replays.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A client asks for something. Answered by one `Output::Reply`.
+    Request {
+        /// Under which the reply is kept.
+        id: RequestId,
+        /// What.
+        request: ApiRequest,
+    },
+    /// Another node says something.
+    Message {
+        /// Who, authenticated.
+        from: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// An activity's latest news; older news may have been lost.
+    Progress {
+        /// Which.
+        id: ActivityId,
+        /// What.
+        progress: Progress,
+    },
+    /// An activity ended.
+    Done {
+        /// Which.
+        id: ActivityId,
+        /// How.
+        result: ActivityResult,
+    },
+    /// The engine answered and these containers carry this node's label.
+    EngineFound {
+        /// What it is.
+        facts: EngineFacts,
+        /// All of ours, each once.
+        containers: Vec<Found>,
+    },
+    /// No engine answers.
+    EngineAway {
+        /// What was tried.
+        why: String,
+    },
+    /// A compute node that may be asked is connected, again or still.
+    PeerSeen {
+        /// Which.
+        node: NodeId,
+        /// Its labels.
+        labels: BTreeMap<String, String>,
+    },
+    /// It is not connected any more.
+    PeerGone {
+        /// Which.
+        node: NodeId,
+    },
+    /// `next_deadline` has come.
+    Timeout,
+}
+
+/// How far an activity has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// `Run`: the container runs.
+    Started,
+}
+
+/// How an activity ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ActivityResult {
+    /// `Prepare`: the container, created and not started.
+    Prepared(Result<ContainerId, Failure>),
+    /// `Run`: what it printed and its exit code.
+    Ran(Result<RunOutput, Failure>),
+    /// `Publish`: where results went.
+    Published(Result<SpecConfig, Failure>),
+    /// `Discard`: nothing of the execution is left.
+    Discarded(Result<(), Failure>),
+}
+
+/// A container that carries this node's label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Which container.
+    pub container: ContainerId,
+    /// Whose, by its label.
+    pub execution: ExecutionId,
+    /// How it stands.
+    pub state: FoundState,
+}
+
+/// How a found container stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FoundState {
+    /// Never started.
+    Created,
+    /// Runs, or is being stopped.
+    Running,
+    /// Ended.
+    Exited,
+}

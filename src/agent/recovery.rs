@@ -1,0 +1,148 @@
+//! What every stored state means after a crash.
+//!
+//! **One file against the engine** (after `Event::EngineFound`; `found` is what carries this node's label):
+//!
+//! | stored in executions.db | no container | created | running | exited |
+//! |---|---|---|---|---|
+//! | nothing | - | discard | discard | discard |
+//! | Accepted | prepare again | prepare again (the same container is found) | adopt | collect |
+//! | Running | failed: ContainerLost | start | adopt | collect |
+//! | Publishing | failed: ContainerLost | publish again | publish again | publish again |
+//! | Ended, not acknowledged | say it again, then discard | = | = | = |
+//! | Ended, acknowledged | - | discard | discard | discard |
+//!
+//! Adopt, collect and start are the one activity `Run`: it starts only what was never started, awaits the end only of
+//! what has not ended, and reads the output and the true exit code.
+//!
+//! **Between the two files** (jobs.db is committed first):
+//!
+//! - (a) jobs.db has an execution of this node that executions.db lacks: the requester asks again, and the compute side
+//!   takes it like a first ask. Nothing had been started, for a start waits for both files.
+//! - (b) executions.db has one whose requester is this node and jobs.db lacks its job: discard it and its container,
+//!   unless jobs.db is new in this start; then it ends by itself, and its outcome is acknowledged.
+//! - (c) jobs.db says ended, executions.db says running: collect again; the requester answers "already so".
+//!
+//! **Ride-alongs that were lost**: a lost bid or Running leaves the state before it, which the tables above cover; a lost
+//! Publishing is a Running whose container has exited, so it is collected and published again; a lost acknowledgement is
+//! said again and acknowledged again.
+
+use crate::agent::{Found, FoundState};
+use crate::model::{ComputeState, ContainerId, ExecutionId, JobsFile, RunOutput};
+use std::collections::BTreeSet;
+
+/// What to do with one unfinished execution of executions.db.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Wait for capacity, then prepare; what is already created is found again.
+    Prepare,
+    /// Adopt, collect or start.
+    Run(ContainerId),
+    /// Publish what was collected.
+    Publish(ContainerId, RunOutput),
+    /// It ended or vanished unseen.
+    Lost,
+    /// It is over; only its delivery is due.
+    Deliver,
+}
+
+/// The first table.
+pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>) -> Remedy {
+    match (state, found) {
+        (ComputeState::Ended { .. }, _) => Remedy::Deliver,
+        (ComputeState::Accepted, None) => Remedy::Prepare,
+        (ComputeState::Accepted, Some(found)) if found.state == FoundState::Created => {
+            Remedy::Prepare
+        }
+        (ComputeState::Accepted | ComputeState::Running { .. }, Some(found)) => {
+            Remedy::Run(found.container.clone())
+        }
+        (ComputeState::Publishing { output, .. }, Some(found)) => {
+            Remedy::Publish(found.container.clone(), output.clone())
+        }
+        (ComputeState::Running { .. } | ComputeState::Publishing { .. }, None) => Remedy::Lost,
+    }
+}
+
+/// Case (b): which executions without a job are to go.
+pub(crate) fn to_discard(orphaned: &[ExecutionId], jobs_file: JobsFile) -> BTreeSet<ExecutionId> {
+    match jobs_file {
+        JobsFile::Kept => orphaned.iter().cloned().collect(),
+        JobsFile::New => BTreeSet::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Delivery, Outcome};
+
+    fn found(state: FoundState) -> Found {
+        Found {
+            container: ContainerId::from("c"),
+            execution: ExecutionId::from("e-1"),
+            state,
+        }
+    }
+
+    #[test]
+    fn every_stored_state_and_engine_view_has_its_remedy() {
+        use FoundState::{Created, Exited, Running};
+        let container = ContainerId::from("c");
+        let run = Remedy::Run(container.clone());
+        let publish = Remedy::Publish(container.clone(), RunOutput::default());
+        let running = ComputeState::Running {
+            container: container.clone(),
+        };
+        let publishing = ComputeState::Publishing {
+            container,
+            output: RunOutput::default(),
+        };
+        let ended = ComputeState::Ended {
+            outcome: Outcome::Cancelled { output: None },
+            delivery: Delivery::Pending,
+            ended: None,
+        };
+        let table = [
+            (
+                ComputeState::Accepted,
+                [Remedy::Prepare, Remedy::Prepare, run.clone(), run.clone()],
+            ),
+            (running, [Remedy::Lost, run.clone(), run.clone(), run]),
+            (
+                publishing,
+                [Remedy::Lost, publish.clone(), publish.clone(), publish],
+            ),
+            (
+                ended,
+                [
+                    Remedy::Deliver,
+                    Remedy::Deliver,
+                    Remedy::Deliver,
+                    Remedy::Deliver,
+                ],
+            ),
+        ];
+        for (state, remedies) in table {
+            let views = [
+                None,
+                Some(found(Created)),
+                Some(found(Running)),
+                Some(found(Exited)),
+            ];
+            for (view, expected) in views.iter().zip(remedies) {
+                assert_eq!(
+                    remedy(&state, view.as_ref()),
+                    expected,
+                    "{state:?} x {view:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_execution_without_its_job_is_discarded_only_if_the_job_could_have_been_stored() {
+        let orphans = [ExecutionId::from("e-1")];
+        assert_eq!(to_discard(&orphans, JobsFile::Kept).len(), 1);
+        assert_eq!(to_discard(&orphans, JobsFile::New).len(), 0);
+    }
+}

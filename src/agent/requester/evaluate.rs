@@ -1,0 +1,240 @@
+//! One look of the scheduler at one job.
+
+use super::history::{change_state, note_execution, note_job};
+use super::place::{Occasion, Placement, Reason, next_attempt, place};
+use super::{Live, Requester, Wanted};
+use crate::agent::ids::execution_id;
+use crate::agent::mail::Desk;
+use crate::model::{
+    Deadline, DesiredState, EvaluationStatus, EvaluationTrigger, Execution, ExecutionId,
+    ExecutionState, JobId, JobState, NodeId, Resources, SpecConfig, Timer, Topic, WriteKind,
+};
+
+/// How soon a queued job is looked at again when nothing else happens.
+const LOOK_AGAIN_MS: u64 = 30_000;
+
+/// How many declined executions a job keeps: they explain, they do not matter.
+const DECLINED_MAX: usize = 8;
+
+impl Requester {
+    /// Looks at every queued job again: an engine or a node came back.
+    pub(crate) fn look_again(&mut self, desk: &mut Desk<'_>) {
+        let queued: Vec<JobId> = self
+            .jobs
+            .iter()
+            .filter(|(_, live)| live.look_at.is_some())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in queued {
+            self.look(&id, Occasion::Again, desk);
+        }
+    }
+
+    /// Plans what is missing, completes what is complete, fails what cannot be placed.
+    pub(super) fn look(&mut self, id: &JobId, occasion: Occasion, desk: &mut Desk<'_>) {
+        let Some(live) = self.jobs.get_mut(id) else {
+            return;
+        };
+        if live.job().state.is_terminal() {
+            return;
+        }
+        let mut planned = Vec::new();
+        let mut waiting = None;
+        let mut complete = 0;
+        for partition in 0..live.job().count {
+            let mut states = live
+                .record
+                .executions
+                .iter()
+                .filter(|execution| execution.partition == partition)
+                .map(|execution| execution.state);
+            if states
+                .clone()
+                .any(|state| state == ExecutionState::Completed)
+            {
+                complete += 1;
+                continue;
+            }
+            if states.any(|state| !state.is_terminal()) {
+                continue;
+            }
+            match place(&live.record, partition, &self.nodes, occasion) {
+                Placement::Ask(node) => planned.push(live.plan(partition, node, desk)),
+                Placement::Wait(message, hint) => {
+                    waiting = Some(Reason {
+                        message,
+                        hint,
+                        code: None,
+                    })
+                }
+                Placement::Never(reason) => {
+                    self.fail(id, &reason, desk);
+                    return;
+                }
+            }
+        }
+        if complete == live.job().count {
+            change_state(&mut live.record, JobState::Completed, "", desk.now);
+            live.record.evaluation.status = EvaluationStatus::Complete;
+            self.save(id, WriteKind::Promise);
+            return;
+        }
+        for execution in &planned {
+            self.job_of.insert(execution.clone(), id.clone());
+        }
+        if let Some(reason) = waiting {
+            self.queue(id, &reason, desk);
+        } else {
+            live.look_at = None;
+            live.record.evaluation.status = EvaluationStatus::Complete;
+        }
+        if planned.is_empty() {
+            return;
+        }
+        self.save(id, WriteKind::Promise);
+        // A job that failed for its other partitions has cancelled these already.
+        if let Some(live) = self.jobs.get_mut(id)
+            && !live.job().state.is_terminal()
+        {
+            for execution in planned {
+                live.say(&execution, Wanted::Bid, desk);
+            }
+        }
+    }
+
+    /// A node is missing: the job waits within its queue timeout, or fails.
+    fn queue(&mut self, id: &JobId, reason: &Reason, desk: &mut Desk<'_>) {
+        let Some(live) = self.jobs.get_mut(id) else {
+            return;
+        };
+        let queue_ms = live.job().task.timeouts.queue_s.saturating_mul(1_000);
+        let timer = *live
+            .record
+            .queue_timer
+            .get_or_insert_with(|| Timer::start(desk.now, queue_ms));
+        if timer.is_due(desk.now) {
+            self.fail(id, reason, desk);
+            return;
+        }
+        let look = desk.now.boot_ms + LOOK_AGAIN_MS;
+        live.look_at = Some(Deadline(look).min(timer.deadline()));
+        live.record.evaluation.status = EvaluationStatus::Blocked;
+        if live.job().state == JobState::Pending {
+            let details = [("Hint", reason.hint)];
+            note_job(
+                &mut live.record,
+                Topic::Queueing,
+                &reason.message,
+                &details,
+                desk.now,
+            );
+            change_state(
+                &mut live.record,
+                JobState::Queued,
+                &reason.message,
+                desk.now,
+            );
+            self.save(id, WriteKind::Promise);
+        }
+    }
+
+    /// The job's one terminal state when it cannot be completed; what still runs is stopped.
+    pub(super) fn fail(&mut self, id: &JobId, reason: &Reason, desk: &mut Desk<'_>) {
+        let Some(live) = self.jobs.get_mut(id) else {
+            return;
+        };
+        if live.job().state.is_terminal() {
+            return;
+        }
+        let mut details = vec![("IsError", "true"), ("Hint", reason.hint)];
+        details.extend(reason.code.map(|code| ("ErrorCode", code)));
+        note_job(
+            &mut live.record,
+            Topic::Scheduling,
+            &reason.message,
+            &details,
+            desk.now,
+        );
+        change_state(
+            &mut live.record,
+            JobState::Failed,
+            &reason.message,
+            desk.now,
+        );
+        live.record.evaluation.status = EvaluationStatus::Complete;
+        self.save(id, WriteKind::Promise);
+        self.stop_executions(id, "the job failed", desk);
+    }
+
+    /// An execution changed: the job is looked at once more.
+    pub(super) fn look_after(&mut self, id: &JobId, desk: &mut Desk<'_>) {
+        if let Some(live) = self.jobs.get_mut(id)
+            && !live.job().state.is_terminal()
+        {
+            live.evaluate_again(EvaluationTrigger::ExecutionUpdate);
+        }
+        self.look(id, Occasion::First, desk);
+    }
+}
+
+impl Live {
+    /// Plans an execution; its ask leaves once it is stored.
+    fn plan(&mut self, partition: u32, node: NodeId, desk: &Desk<'_>) -> ExecutionId {
+        let job = &self.record.job;
+        let attempt = next_attempt(&self.record, partition);
+        let id = execution_id(&job.id, job.version, partition, attempt, &node);
+        let message = format!("Requested execution on {node}");
+        let details = [("NodeID", node.as_str())];
+        let execution = Execution {
+            id: id.clone(),
+            job_id: job.id.clone(),
+            namespace: job.namespace.clone(),
+            evaluation_id: self.record.evaluation.id.clone(),
+            node_id: node.clone(),
+            job_version: job.version,
+            partition,
+            attempt,
+            desired: DesiredState::Pending,
+            desired_message: String::new(),
+            state: ExecutionState::New,
+            state_message: String::new(),
+            published: SpecConfig::default(),
+            run_output: None,
+            allocated: Resources::default(),
+            revision: 1,
+            created: desk.now.wall,
+            modified: desk.now.wall,
+            reject: None,
+            failure: None,
+        };
+        note_execution(
+            &mut self.record,
+            &id,
+            Topic::Scheduling,
+            &message,
+            &details,
+            desk.now,
+        );
+        self.forget_declined(partition);
+        self.record.executions.push(execution);
+        id
+    }
+
+    /// Keeps a queued job's record small: of its declined executions only the latest stay.
+    fn forget_declined(&mut self, partition: u32) {
+        let is_declined = |execution: &Execution| {
+            execution.partition == partition && execution.state == ExecutionState::AskForBidRejected
+        };
+        let mut surplus = self
+            .record
+            .executions
+            .iter()
+            .filter(|execution| is_declined(execution))
+            .count();
+        self.record.executions.retain(|execution| {
+            let goes = surplus > DECLINED_MAX && is_declined(execution);
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+}

@@ -1,0 +1,276 @@
+//! What compute nodes say.
+
+use super::history::{change_state, note_execution};
+use super::{Requester, Wanted, advance};
+use crate::agent::mail::Desk;
+use crate::model::{
+    BidVerdict, DesiredState, ExecutionId, ExecutionState, JobId, JobState, Message, NodeId,
+    Outcome, RejectReason, Topic, WriteKind,
+};
+
+impl Requester {
+    /// One message. Only the node that an execution was planned on is heard about it.
+    pub(crate) fn hear(&mut self, from: &NodeId, message: Message, desk: &mut Desk<'_>) {
+        let id = message.execution().clone();
+        let job = self.job_of.get(&id).cloned();
+        let live = job.as_ref().and_then(|job| self.jobs.get(job));
+        let execution = live
+            .and_then(|live| live.execution(&id))
+            .filter(|execution| execution.node_id == *from);
+        let (Some(job), Some(execution)) = (job, execution) else {
+            // The job is over and out of memory: already so.
+            answer_about_the_past(from, &message, desk);
+            return;
+        };
+        if execution.state.is_terminal() {
+            answer_about_the_past(from, &message, desk);
+            return;
+        }
+        let desired = execution.desired;
+        match message {
+            Message::Bid {
+                verdict: BidVerdict::Accepted,
+                ..
+            } => self.bid(&job, &id, desired, desk),
+            Message::Bid {
+                verdict: BidVerdict::Rejected(reason),
+                ..
+            } => self.declined(&job, &id, reason, desk),
+            Message::Accepted { .. } => self.confirmed(&job, &id, desired, desk),
+            Message::Progress { state, .. } => self.progressed(&job, &id, state, desk),
+            Message::Unknown { .. } => self.unknown(&job, &id, desired, desk),
+            Message::Outcome { outcome, .. } => {
+                self.ended(&job, &id, *outcome, desk);
+                desk.tell(from, Message::Acknowledge { execution: id });
+            }
+            // What requesters say is not for this role.
+            Message::Ask { .. }
+            | Message::AcceptBid { .. }
+            | Message::RejectBid { .. }
+            | Message::Cancel { .. }
+            | Message::Acknowledge { .. } => {}
+        }
+    }
+
+    fn bid(&mut self, job: &JobId, id: &ExecutionId, desired: DesiredState, desk: &mut Desk<'_>) {
+        let Some(live) = self.jobs.get_mut(job) else {
+            return;
+        };
+        if desired == DesiredState::Stopped {
+            live.say(id, Wanted::End, desk);
+            return;
+        }
+        if let Some(execution) = live.execution_mut(id)
+            && matches!(
+                execution.state,
+                ExecutionState::New | ExecutionState::AskForBid
+            )
+        {
+            execution.desired = DesiredState::Running;
+            advance(execution, ExecutionState::AskForBidAccepted, "", desk.now);
+        }
+        live.say(id, Wanted::Confirmation, desk);
+        self.save(job, WriteKind::RideAlong);
+    }
+
+    fn declined(
+        &mut self,
+        job: &JobId,
+        id: &ExecutionId,
+        reason: RejectReason,
+        desk: &mut Desk<'_>,
+    ) {
+        let Some(live) = self.jobs.get_mut(job) else {
+            return;
+        };
+        live.waits.remove(id);
+        let Some(execution) = live.execution_mut(id) else {
+            return;
+        };
+        let node = execution.node_id.clone();
+        let message = format!("node {node} {reason}");
+        let hint = reason.hint();
+        execution.desired = DesiredState::Stopped;
+        "the node declined".clone_into(&mut execution.desired_message);
+        advance(
+            execution,
+            ExecutionState::AskForBidRejected,
+            &message,
+            desk.now,
+        );
+        execution.reject = Some(reason);
+        let details = [("Hint", hint), ("NodeID", node.as_str())];
+        note_execution(
+            &mut live.record,
+            id,
+            Topic::Scheduling,
+            &message,
+            &details,
+            desk.now,
+        );
+        self.save(job, WriteKind::Promise);
+        self.look_after(job, desk);
+    }
+
+    fn confirmed(
+        &mut self,
+        job: &JobId,
+        id: &ExecutionId,
+        desired: DesiredState,
+        desk: &mut Desk<'_>,
+    ) {
+        let Some(live) = self.jobs.get_mut(job) else {
+            return;
+        };
+        if desired == DesiredState::Stopped {
+            live.say(id, Wanted::End, desk);
+            return;
+        }
+        live.waits.remove(id);
+        if let Some(execution) = live.execution_mut(id)
+            && matches!(
+                execution.state,
+                ExecutionState::New | ExecutionState::AskForBid | ExecutionState::AskForBidAccepted
+            )
+        {
+            execution.desired = DesiredState::Running;
+            advance(execution, ExecutionState::BidAccepted, "", desk.now);
+        }
+        change_state(&mut live.record, JobState::Running, "", desk.now);
+        self.save(job, WriteKind::RideAlong);
+    }
+
+    fn progressed(
+        &mut self,
+        job: &JobId,
+        id: &ExecutionId,
+        state: ExecutionState,
+        desk: &mut Desk<'_>,
+    ) {
+        let Some(live) = self.jobs.get_mut(job) else {
+            return;
+        };
+        let Some(execution) = live.execution_mut(id) else {
+            return;
+        };
+        let forward = match (execution.state, state) {
+            (ExecutionState::Running, ExecutionState::Publishing) => true,
+            (from, ExecutionState::Running | ExecutionState::Publishing) => {
+                !matches!(from, ExecutionState::Running | ExecutionState::Publishing)
+            }
+            _ => false,
+        };
+        if !forward {
+            return;
+        }
+        advance(execution, state, "", desk.now);
+        note_execution(
+            &mut live.record,
+            id,
+            Topic::Execution,
+            &format!("{state:?}"),
+            &[],
+            desk.now,
+        );
+        self.save(job, WriteKind::RideAlong);
+    }
+
+    /// The node knows nothing of it: it lost the bid, which is made again, or there is nothing left to cancel.
+    fn unknown(
+        &mut self,
+        job: &JobId,
+        id: &ExecutionId,
+        desired: DesiredState,
+        desk: &mut Desk<'_>,
+    ) {
+        if desired == DesiredState::Stopped {
+            self.ended(job, id, Outcome::Cancelled { output: None }, desk);
+        } else if let Some(live) = self.jobs.get_mut(job) {
+            live.say(id, Wanted::Bid, desk);
+        }
+    }
+
+    /// The one terminal state of an execution. The acknowledgement leaves once it is stored.
+    pub(super) fn ended(
+        &mut self,
+        job: &JobId,
+        id: &ExecutionId,
+        outcome: Outcome,
+        desk: &mut Desk<'_>,
+    ) {
+        let Some(live) = self.jobs.get_mut(job) else {
+            return;
+        };
+        live.waits.remove(id);
+        let Some(execution) = live.execution_mut(id) else {
+            return;
+        };
+        execution.desired = DesiredState::Stopped;
+        let node = execution.node_id.clone();
+        let now = desk.now;
+        match outcome {
+            Outcome::Completed { output, published } => {
+                let message = match output.exit_code {
+                    0 => "Completed successfully".to_owned(),
+                    code => format!("Completed with exit code {code}"),
+                };
+                "execution completed".clone_into(&mut execution.desired_message);
+                advance(execution, ExecutionState::Completed, "", now);
+                execution.run_output = Some(output);
+                execution.published = published;
+                note_execution(&mut live.record, id, Topic::Execution, &message, &[], now);
+            }
+            Outcome::Failed { failure, output } => {
+                "execution failed".clone_into(&mut execution.desired_message);
+                advance(execution, ExecutionState::Failed, &failure.message, now);
+                execution.run_output = output;
+                let details = [
+                    ("IsError", "true"),
+                    ("Hint", failure.kind.hint()),
+                    ("ErrorCode", failure.kind.name()),
+                    ("NodeID", node.as_str()),
+                ];
+                execution.failure = Some(failure.clone());
+                note_execution(
+                    &mut live.record,
+                    id,
+                    Topic::Execution,
+                    &failure.message,
+                    &details,
+                    now,
+                );
+            }
+            Outcome::Cancelled { output } => {
+                advance(execution, ExecutionState::Cancelled, "", now);
+                execution.run_output = output;
+                note_execution(
+                    &mut live.record,
+                    id,
+                    Topic::Execution,
+                    "Cancelled",
+                    &[],
+                    now,
+                );
+            }
+        }
+        self.save(job, WriteKind::Promise);
+        self.look_after(job, desk);
+    }
+}
+
+/// What is said to a node that speaks of an execution which is over: its outcome is "already so", and whatever else it
+/// does for it should end.
+fn answer_about_the_past(from: &NodeId, message: &Message, desk: &mut Desk<'_>) {
+    let execution = message.execution().clone();
+    match message {
+        Message::Outcome { .. } => desk.tell(from, Message::Acknowledge { execution }),
+        Message::Bid {
+            verdict: BidVerdict::Accepted,
+            ..
+        } => desk.tell(from, Message::RejectBid { execution }),
+        Message::Accepted { .. } | Message::Progress { .. } => {
+            desk.tell(from, Message::Cancel { execution })
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,86 @@
+//! A job's history and its own state, changed together.
+
+use crate::model::{ExecutionId, HistoryItem, HistoryLevel, JobRecord, JobState, Now, Topic};
+use std::collections::BTreeMap;
+
+/// How many items a job keeps: a plain job has 6, one that is retried everywhere some dozens; beyond it the oldest go.
+const HISTORY_MAX: usize = 64;
+
+/// Adds an item about the job.
+pub(super) fn note_job(
+    record: &mut JobRecord,
+    topic: Topic,
+    message: &str,
+    details: &[(&str, &str)],
+    now: Now,
+) {
+    note(record, HistoryLevel::Job, topic, message, details, now);
+}
+
+/// Adds an item about one of its executions.
+pub(super) fn note_execution(
+    record: &mut JobRecord,
+    id: &ExecutionId,
+    topic: Topic,
+    message: &str,
+    details: &[(&str, &str)],
+    now: Now,
+) {
+    note(
+        record,
+        HistoryLevel::Execution(id.clone()),
+        topic,
+        message,
+        details,
+        now,
+    );
+}
+
+/// Moves the job to a state; a terminal one is never left.
+pub(super) fn change_state(record: &mut JobRecord, state: JobState, message: &str, now: Now) {
+    let job = &mut record.job;
+    if job.state.is_terminal() || job.state == state {
+        return;
+    }
+    job.state = state;
+    message.clone_into(&mut job.state_message);
+    job.revision += 1;
+    job.modified = now.wall;
+    let name = format!("{state:?}");
+    let text = if message.is_empty() { &name } else { message };
+    note_job(
+        record,
+        Topic::StateUpdate,
+        text,
+        &[("NewState", &name)],
+        now,
+    );
+}
+
+fn note(
+    record: &mut JobRecord,
+    level: HistoryLevel,
+    topic: Topic,
+    message: &str,
+    details: &[(&str, &str)],
+    now: Now,
+) {
+    let details: BTreeMap<String, String> = details
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let item = HistoryItem {
+        seq: record.next_seq,
+        level,
+        job_version: record.job.version,
+        topic,
+        message: message.to_owned(),
+        details,
+        time: now.wall,
+    };
+    record.next_seq += 1;
+    record.history.push(item);
+    if record.history.len() > HISTORY_MAX {
+        record.history.remove(0);
+    }
+}

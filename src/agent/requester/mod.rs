@@ -1,0 +1,304 @@
+//! The requester role: jobs, from submission to their one terminal state.
+//!
+//! ```text
+//!  submit -> Pending -> evaluate -> plan an execution per partition -> Ask ... Bid -> AcceptBid ... Accepted
+//!                          ^  |                                                                       |
+//!                          |  `-> nobody fits: Queued (within QueueTimeout) or Failed              Outcome
+//!                          `------------------------- evaluate again <--------------------------------'
+//! ```
+//! Owned here: the job, its latest evaluation, its executions as planned, its history. A planned execution with its node
+//! is a promise before its ask leaves, so a decision made twice is the same execution and no two boards run one id. Bids,
+//! acceptances and progress are ride-alongs: losing one only makes this role ask again. A job leaves memory when it and
+//! all its executions are terminal.
+
+mod evaluate;
+mod hear;
+mod history;
+mod place;
+mod reads;
+mod submit;
+mod timers;
+
+use super::ids::JobIds;
+use super::mail::Desk;
+use super::retry::Retry;
+use super::{AgentConfig, Writes};
+use crate::model::{
+    Deadline, EvaluationId, Execution, ExecutionId, ExecutionState, Job, JobId, JobRecord,
+    JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many idempotency tokens are remembered.
+const TOKENS_MAX: usize = 1_000;
+/// For how long.
+const TOKEN_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Jobs and their executions as planned. See the module's text.
+#[derive(Debug)]
+pub(crate) struct Requester {
+    ids: JobIds,
+    /// Nodes that may be asked: this one if it computes, and connected compute nodes.
+    nodes: BTreeSet<NodeId>,
+    jobs: BTreeMap<JobId, Live>,
+    job_of: BTreeMap<ExecutionId, JobId>,
+    tokens: BTreeMap<String, Token>,
+    dirty: BTreeMap<JobId, WriteKind>,
+}
+
+/// An unfinished job.
+#[derive(Debug)]
+struct Live {
+    record: JobRecord,
+    /// Answers that are waited for.
+    waits: BTreeMap<ExecutionId, Wait>,
+    /// When a queued job is looked at again.
+    look_at: Option<Deadline>,
+}
+
+/// An answer that is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    wanted: Wanted,
+    retry: Retry,
+    since_ms: u64,
+}
+
+/// Which answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// A bid, after an ask.
+    Bid,
+    /// Its confirmation, after a bid was accepted.
+    Confirmation,
+    /// An outcome, after a cancel.
+    End,
+}
+
+/// A client's token.
+#[derive(Clone, Debug)]
+struct Token {
+    job: JobId,
+    evaluation: EvaluationId,
+    seen: Now,
+}
+
+impl Requester {
+    pub(crate) fn new(config: &AgentConfig, last_job: Option<&JobId>) -> Self {
+        let mut nodes = BTreeSet::new();
+        if config.roles.has(NodeRole::Compute) {
+            nodes.insert(config.me.clone());
+        }
+        Self {
+            ids: JobIds::new(config.seed, last_job),
+            nodes,
+            jobs: BTreeMap::new(),
+            job_of: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            dirty: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over what the store holds: every unfinished execution is asked about again.
+    pub(crate) fn recover(
+        &mut self,
+        live: Vec<JobRecord>,
+        ended: Vec<JobSummary>,
+        desk: &mut Desk<'_>,
+    ) {
+        for summary in ended {
+            if let Some(key) = summary.idempotency {
+                let token = Token {
+                    job: summary.id,
+                    evaluation: key.evaluation_id,
+                    seen: key.seen,
+                };
+                self.remember(key.token, token, desk.now);
+            }
+        }
+        let mut ids = Vec::new();
+        for mut record in live {
+            record.total_timer = record.total_timer.map(|timer| timer.rebase(desk.now));
+            record.queue_timer = record.queue_timer.map(|timer| timer.rebase(desk.now));
+            let id = record.job.id.clone();
+            if let Some(key) = record.idempotency.clone() {
+                let token = Token {
+                    job: id.clone(),
+                    evaluation: key.evaluation_id,
+                    seen: key.seen,
+                };
+                self.remember(key.token, token, desk.now);
+            }
+            for execution in &record.executions {
+                self.job_of.insert(execution.id.clone(), id.clone());
+            }
+            self.jobs.insert(
+                id.clone(),
+                Live {
+                    record,
+                    waits: BTreeMap::new(),
+                    look_at: None,
+                },
+            );
+            ids.push(id);
+        }
+        for id in ids {
+            self.resume(&id, |_| true, desk);
+            self.look(&id, place::Occasion::Again, desk);
+        }
+    }
+
+    /// Says again what is open about a job's executions on the nodes that `concerns` picks.
+    fn resume(&mut self, id: &JobId, concerns: impl Fn(&NodeId) -> bool, desk: &mut Desk<'_>) {
+        let Some(live) = self.jobs.get_mut(id) else {
+            return;
+        };
+        let open: Vec<ExecutionId> = live
+            .record
+            .executions
+            .iter()
+            .filter(|execution| !execution.state.is_terminal() && concerns(&execution.node_id))
+            .map(|execution| execution.id.clone())
+            .collect();
+        for execution in open {
+            let wanted = match live.execution(&execution) {
+                Some(execution) if execution.desired == crate::model::DesiredState::Stopped => {
+                    Wanted::End
+                }
+                _ => Wanted::Bid,
+            };
+            live.say(&execution, wanted, desk);
+        }
+    }
+
+    /// Moves the records that changed since the last turn into `writes`, and lets finished jobs go.
+    pub(crate) fn take_writes(&mut self, writes: &mut Writes) {
+        for (id, kind) in std::mem::take(&mut self.dirty) {
+            let Some(live) = self.jobs.get(&id) else {
+                continue;
+            };
+            if live.record.is_live() {
+                writes
+                    .jobs
+                    .insert(id, (kind, Write::Put(Box::new(live.record.clone()))));
+            } else if let Some(live) = self.jobs.remove(&id) {
+                for execution in &live.record.executions {
+                    self.job_of.remove(&execution.id);
+                }
+                // The last state of a job is a promise whatever changed last.
+                writes
+                    .jobs
+                    .insert(id, (WriteKind::Promise, Write::Put(Box::new(live.record))));
+            }
+        }
+    }
+
+    fn save(&mut self, id: &JobId, kind: WriteKind) {
+        let entry = self.dirty.entry(id.clone()).or_insert(kind);
+        *entry = (*entry).max(kind);
+    }
+
+    /// Remembers a token; the oldest goes when there are too many, and each after a day.
+    fn remember(&mut self, text: String, token: Token, now: Now) {
+        self.tokens
+            .retain(|_, token| token.seen.until(&now) < TOKEN_MS);
+        self.tokens.insert(text, token);
+        if self.tokens.len() > TOKENS_MAX
+            && let Some(oldest) = self
+                .tokens
+                .iter()
+                .max_by_key(|(_, token)| token.seen.until(&now))
+                .map(|(text, _)| text.clone())
+        {
+            self.tokens.remove(&oldest);
+        }
+    }
+
+    /// A compute node may be asked from now on; what is open with it is said again.
+    pub(crate) fn peer_seen(&mut self, node: NodeId, desk: &mut Desk<'_>) {
+        self.nodes.insert(node.clone());
+        let ids: Vec<JobId> = self.jobs.keys().cloned().collect();
+        for id in ids {
+            self.resume(&id, |other| *other == node, desk);
+        }
+        self.look_again(desk);
+    }
+
+    /// A compute node is not asked any more. What it accepted stays its own.
+    pub(crate) fn peer_gone(&mut self, node: &NodeId) {
+        self.nodes.remove(node);
+    }
+}
+
+impl Live {
+    fn execution(&self, id: &ExecutionId) -> Option<&Execution> {
+        self.record
+            .executions
+            .iter()
+            .find(|execution| execution.id == *id)
+    }
+
+    fn execution_mut(&mut self, id: &ExecutionId) -> Option<&mut Execution> {
+        self.record
+            .executions
+            .iter_mut()
+            .find(|execution| execution.id == *id)
+    }
+
+    fn job(&self) -> &Job {
+        &self.record.job
+    }
+
+    /// Says what calls for the wanted answer, and waits for it.
+    fn say(&mut self, id: &ExecutionId, wanted: Wanted, desk: &mut Desk<'_>) {
+        let Some((node, message)) = self.words(id, wanted) else {
+            return;
+        };
+        let wait = Wait {
+            wanted,
+            retry: Retry::start(desk.now),
+            since_ms: desk.now.boot_ms,
+        };
+        let wait = match self.waits.get(id) {
+            // Said again is not a new wait.
+            Some(old) if old.wanted == wanted => Wait {
+                since_ms: old.since_ms,
+                ..wait
+            },
+            _ => wait,
+        };
+        self.waits.insert(id.clone(), wait);
+        desk.tell(&node, message);
+    }
+
+    fn words(&self, id: &ExecutionId, wanted: Wanted) -> Option<(NodeId, Message)> {
+        let execution = self.execution(id)?;
+        let message = match wanted {
+            Wanted::Bid => {
+                let job = Box::new(self.record.job.clone());
+                Message::Ask {
+                    execution: id.clone(),
+                    job,
+                    partition: execution.partition,
+                }
+            }
+            Wanted::Confirmation => Message::AcceptBid {
+                execution: id.clone(),
+            },
+            Wanted::End => Message::Cancel {
+                execution: id.clone(),
+            },
+        };
+        Some((execution.node_id.clone(), message))
+    }
+}
+
+/// Moves an execution to a state; a terminal one is never left.
+fn advance(execution: &mut Execution, state: ExecutionState, message: &str, now: Now) {
+    if !execution.state.is_terminal() {
+        execution.state = state;
+        message.clone_into(&mut execution.state_message);
+        execution.revision += 1;
+        execution.modified = now.wall;
+    }
+}

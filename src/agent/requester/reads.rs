@@ -1,0 +1,49 @@
+//! Reads of live jobs.
+
+use super::Requester;
+use crate::model::{ApiReply, JobId, JobRange, JobRecord, ListOrder};
+use std::ops::Bound;
+
+impl Requester {
+    /// A live job as it stands.
+    pub(crate) fn read(&self, id: &JobId) -> ApiReply {
+        self.jobs.get(id).map_or(ApiReply::NotLive, |live| {
+            ApiReply::Job(Box::new(live.record.clone()))
+        })
+    }
+
+    /// The live jobs of a range, in its order, at most its limit.
+    pub(crate) fn list(&self, range: &JobRange) -> Vec<JobRecord> {
+        let first = JobId(range.prefix.clone());
+        let starts = |id: &JobId| id.as_str().starts_with(&range.prefix);
+        let record = |live: &super::Live| live.record.clone();
+        match range.order {
+            ListOrder::OldestFirst => {
+                let from = match &range.after {
+                    Some(after) if *after >= first => Bound::Excluded(after.clone()),
+                    _ => Bound::Included(first),
+                };
+                let rows = self
+                    .jobs
+                    .range((from, Bound::Unbounded))
+                    .take_while(|(id, _)| starts(id));
+                rows.take(range.limit)
+                    .map(|(_, live)| record(live))
+                    .collect()
+            }
+            ListOrder::NewestFirst => {
+                let to = range
+                    .after
+                    .clone()
+                    .map_or(Bound::Unbounded, Bound::Excluded);
+                let rows = self.jobs.range((Bound::Unbounded, to)).rev();
+                let rows = rows
+                    .skip_while(|(id, _)| !starts(id))
+                    .take_while(|(id, _)| starts(id));
+                rows.take(range.limit)
+                    .map(|(_, live)| record(live))
+                    .collect()
+            }
+        }
+    }
+}
