@@ -9,5 +9,7 @@
 
 // Rules about the source itself.
 mod tidy;
+// Settings: precedence, every rule, every bad value.
+mod config;
 // The libp2p host: connections, faults, identity.
 mod swarm;

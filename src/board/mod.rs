@@ -1,1 +1,23 @@
 //! Reads what this machine is; decides nothing.
+//!
+//! Everything is read below a root directory given by the caller (`/` in production, a tree of files in tests), except
+//! what only a system call tells: the CPUs this process may use, the space of a filesystem, the clocks.
+//!
+//! | File | Reads |
+//! |---|---|
+//! | `facts` | cores, memory, disk |
+//! | `clock` | CLOCK_BOOTTIME, the wall clock, the boot id |
+//! | `account` | whose process this is, and which homes it can write |
+//! | `distribution` | which packages this system takes, for the line that installs an engine |
+
+mod account;
+mod clock;
+mod distribution;
+mod error;
+mod facts;
+
+pub use account::{Account, read_account};
+pub use clock::{BootClock, EARLIEST_WALL};
+pub use distribution::{InitSystem, engine_install_line, read_init_system};
+pub use error::BoardError;
+pub use facts::read_facts;

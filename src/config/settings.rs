@@ -1,0 +1,124 @@
+//! The table of flags of `codling serve`, and the struct that it makes.
+
+use super::parse::{self, ApiAccess, ImagePull, StoreKind};
+use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
+use crate::model::NodeRoles;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Each row becomes a line of [`FLAGS`], a field of [`Config`], a line of the start report and a function in `one`.
+macro_rules! settings {
+    ($( $(#[$doc:meta])* $field:ident: $ty:ty = $parse:path, $spec:expr; )*) => {
+        /// Every flag, in the order of the help.
+        pub const FLAGS: &[FlagSpec] = &[$($spec),*];
+
+        /// Settings as needed: validated, complete, each with its origin.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $( $(#[$doc])* pub $field: Setting<$ty>, )*
+            /// The directory of this user's sockets: `$XDG_RUNTIME_DIR`, else `/run/user/<uid>`.
+            pub runtime_dir: PathBuf,
+            /// What an operator should know about these settings although none is wrong.
+            pub notes: Vec<String>,
+        }
+
+        /// Single settings, for commands that need no more.
+        pub(super) mod one {
+            use super::*;
+            $(
+                #[allow(dead_code)] // not every setting is asked for alone
+                pub(in crate::config) fn $field(raw: &Raw) -> Result<Setting<$ty>, ConfigError> {
+                    raw.pick(&$spec, $parse)
+                }
+            )*
+        }
+
+        impl Config {
+            pub(super) fn from_raw(raw: &Raw) -> Result<Self, ConfigError> {
+                Ok(Self {
+                    $( $field: one::$field(raw)?, )*
+                    runtime_dir: parse::runtime_dir(&raw.around),
+                    notes: Vec::new(),
+                })
+            }
+
+            /// The start report: one line per setting, in the order of the help.
+            #[must_use]
+            pub fn lines(&self) -> Vec<Line> {
+                vec![$( {
+                    let spec: FlagSpec = $spec;
+                    Line {
+                        name: spec.name,
+                        value: self.$field.value.shown().unwrap_or_else(|| spec.default_shown.to_owned()),
+                        origin: self.$field.origin.clone(),
+                    }
+                } ),*]
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where the REST API listens.
+    api_host: IpAddr = parse::address,
+        FlagSpec::value("api-host", "ADDRESS", "127.0.0.1", "where the REST API listens")
+            .variables(&["BACALHAU_API_HOST", "BACALHAU_SERVER_HOST", "BACALHAU_HOST"]);
+    /// Its port; 0 for any free one.
+    api_port: u16 = parse::port,
+        FlagSpec::value("api-port", "PORT", "1234", "port of the REST API")
+            .variables(&["BACALHAU_API_PORT", "BACALHAU_SERVER_PORT", "BACALHAU_PORT"]);
+    /// Who may reach the REST API.
+    api_open: ApiAccess = parse::api_access,
+        FlagSpec::switch("api-open", "allow an --api-host that others can reach");
+    /// The swarm port; 0 for any free one.
+    port: u16 = parse::port,
+        FlagSpec::value("port", "PORT", "1235", "port for other nodes (or --swarm-port)")
+            .synonyms(&["swarm-port"]);
+    /// Where the swarm listens; `None` for all interfaces, IPv4 and IPv6.
+    swarm_host: Option<IpAddr> = parse::address_or_all,
+        FlagSpec::value("swarm-host", "ADDRESS", "", "where the swarm listens").shown("all interfaces");
+    /// Peers to dial and keep, as typed; `none` and duplicates are gone.
+    peer: Vec<String> = parse::peers,
+        FlagSpec::list("peer", "MULTIADDR", "node to stay connected to; repeatable");
+    /// Which roles this node has.
+    node_type: NodeRoles = parse::roles,
+        FlagSpec::value("node-type", "ROLES", "requester,compute", "requester, compute, or both");
+    /// What this node is called in tables; `None` for its id.
+    name: Option<String> = parse::name,
+        FlagSpec::value("name", "NAME", "", "what this node is called").shown("its node id");
+    /// Labels for job constraints.
+    labels: BTreeMap<String, String> = parse::labels,
+        FlagSpec::list("labels", "KEY=VALUE", "labels that jobs can ask for; repeatable");
+    /// Absolute path of the data directory.
+    data_dir: PathBuf = parse::data_dir,
+        FlagSpec::value("data-dir", "DIR", "", "keys and stores (or --repo)").shown("~/.bacalhau")
+            .synonyms(&["repo"]).variables(&["BACALHAU_DIR"]);
+    /// The engine's Unix socket; `None` to search the usual places.
+    engine_socket: Option<PathBuf> = parse::engine_socket,
+        FlagSpec::value("engine-socket", "PATH", "", "socket of Podman or Docker").shown("search")
+            .variables(&["DOCKER_HOST", "CONTAINER_HOST"]);
+    /// Whether the registry may be asked for an image that is not here.
+    image_pull: ImagePull = parse::image_pull,
+        FlagSpec::value("image-pull", "WHEN", "missing", "pull an image when missing, or never");
+    /// How much is logged.
+    log_level: log::LevelFilter = parse::log_level,
+        FlagSpec::value("log-level", "LEVEL", "info", "off, error, warn, info, debug or trace")
+            .variables(&["LOG_LEVEL"]);
+    /// Where executions are kept.
+    compute_execution_store_type: StoreKind = parse::store_kind,
+        FlagSpec::value("compute-execution-store-type", "TYPE", "boltdb", "boltdb or inmemory")
+            .variables(&["BACALHAU_COMPUTE_STORE_TYPE"]);
+    /// The file of executions; `None` for its place in the data directory.
+    compute_execution_store_path: Option<PathBuf> = parse::path,
+        FlagSpec::value("compute-execution-store-path", "FILE", "", "file of the executions")
+            .shown("<data-dir>/<NODE-ID>-compute/executions.db").variables(&["BACALHAU_COMPUTE_STORE_PATH"]);
+    /// Where jobs are kept.
+    requester_job_store_type: StoreKind = parse::store_kind,
+        FlagSpec::value("requester-job-store-type", "TYPE", "boltdb", "boltdb or inmemory")
+            .variables(&["BACALHAU_JOB_STORE_TYPE"]);
+    /// The file of jobs; `None` for its place in the data directory.
+    requester_job_store_path: Option<PathBuf> = parse::path,
+        FlagSpec::value("requester-job-store-path", "FILE", "", "file of the jobs")
+            .shown("<data-dir>/<NODE-ID>-requester/jobs.db").variables(&["BACALHAU_JOB_STORE_PATH"]);
+}
