@@ -61,7 +61,7 @@ fn host(text: &str, _: &Surroundings) -> Result<(String, Option<u16>), Wrong> {
         None => text,
     };
     // A bare IPv6 address has no brackets and several colons.
-    if let Ok(address) = bare.parse::<std::net::Ipv6Addr>() {
+    if let Ok(address) = bare.parse::<core::net::Ipv6Addr>() {
         return Ok((reachable(&format!("[{address}]")), None));
     }
     let (name, port) = match bare.rsplit_once(':') {
@@ -71,7 +71,7 @@ fn host(text: &str, _: &Surroundings) -> Result<(String, Option<u16>), Wrong> {
         _ => (bare, None),
     };
     let inner = name.trim_start_matches('[').trim_end_matches(']');
-    let is_address = name.starts_with('[') && inner.parse::<std::net::Ipv6Addr>().is_ok();
+    let is_address = name.starts_with('[') && inner.parse::<core::net::Ipv6Addr>().is_ok();
     let is_name = !name.is_empty()
         && name
             .bytes()

@@ -67,7 +67,7 @@ pub enum ConfigError {
         /// Where --api-host comes from.
         origin: Origin,
         /// The address.
-        host: std::net::IpAddr,
+        host: core::net::IpAddr,
     },
     /// No home directory to put the default data directory in.
     #[error("no place for the data directory: HOME is not set, and /etc/passwd names no home")]

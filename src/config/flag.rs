@@ -1,7 +1,7 @@
 //! One row of the table of flags, and a value with its origin.
 
 use crate::model::Origin;
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::path::PathBuf;
 
 /// How a flag is written.

@@ -2,8 +2,8 @@
 
 use super::{Shown, Surroundings, Wrong, home};
 use crate::model::NodeRoles;
+use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Component, Path, PathBuf};
 
 /// Peers to dial; each costs a connection and a back-off timer.

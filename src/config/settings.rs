@@ -3,8 +3,8 @@
 use super::parse::{self, ApiAccess, ImagePull, StoreKind};
 use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
 use crate::model::NodeRoles;
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Each row becomes a line of [`FLAGS`], a field of [`Config`], a line of the start report and a function in `one`.
