@@ -79,11 +79,20 @@ pub enum ActivityResult {
     /// `Prepare`: the container, created and not started.
     Prepared(Result<ContainerId, Failure>),
     /// `Run`: what it printed and its exit code.
-    Ran(Result<RunOutput, Failure>),
+    Ran(Result<RunOutput, RunFailure>),
     /// `Publish`: where results went.
     Published(Result<SpecConfig, Failure>),
     /// `Discard`: nothing of the execution is left.
     Discarded(Result<(), Failure>),
+}
+
+/// Why a container's run was no completion, and what it had printed, where known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunFailure {
+    /// Why.
+    pub failure: Failure,
+    /// What it had printed.
+    pub output: Option<RunOutput>,
 }
 
 /// A container that carries this node's label.

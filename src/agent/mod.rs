@@ -31,9 +31,9 @@ mod retry;
 mod turn;
 
 pub use capacity::{Capacity, NotReserved};
-pub use event::{ActivityResult, Event, Found, FoundState, Progress};
+pub use event::{ActivityResult, Event, Found, FoundState, Progress, RunFailure};
 pub use gate::{FILLING_BYTES_MAX, Gate};
-pub use turn::{Activity, ActivityId, Output, Plan, Turn, Writes};
+pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 
 use crate::model::{
     ApiReply, ApiRequest, Deadline, DenyReason, Message, NodeId, NodeInfo, NodeRole, NodeRoles,

@@ -101,10 +101,12 @@ impl Output {
 pub enum Activity {
     /// Get the image, create the container, start nothing.
     Prepare(Box<Plan>),
-    /// Start the container unless it runs or has ended, await its end, read its output.
+    /// Start the container unless it was started before, await its end, read its output.
     Run {
         /// Which container.
         container: ContainerId,
+        /// What is known of it.
+        entry: Entry,
     },
     /// Bring the results where the job wants them.
     Publish {
@@ -128,4 +130,13 @@ pub struct Plan {
     pub partition: u32,
     /// What the container may use.
     pub resources: Resources,
+}
+
+/// What is known of a container that is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// This agent had it prepared: it was never started.
+    Prepared,
+    /// It was found: it may have been started, and may have ended.
+    Found,
 }

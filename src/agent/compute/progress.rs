@@ -2,7 +2,7 @@
 
 use super::{Compute, Phase, Wish};
 use crate::agent::mail::Desk;
-use crate::agent::{Activity, ActivityId, ActivityResult, Output, Progress};
+use crate::agent::{Activity, ActivityId, ActivityResult, Entry, Output, Progress, RunFailure};
 use crate::model::{
     ComputeState, ContainerId, ExecutionId, ExecutionState, Failure, FailureKind, Message, Outcome,
     RunOutput, SpecConfig, Timer, WriteKind,
@@ -62,9 +62,12 @@ impl Compute {
                     self.find(desk);
                 }
             }
-            ActivityResult::Prepared(Err(failure))
-            | ActivityResult::Ran(Err(failure))
-            | ActivityResult::Published(Err(failure)) => self.went_wrong(execution, failure, desk),
+            ActivityResult::Ran(Err(RunFailure { failure, output })) => {
+                self.went_wrong(execution, failure, output, desk);
+            }
+            ActivityResult::Prepared(Err(failure)) | ActivityResult::Published(Err(failure)) => {
+                self.went_wrong(execution, failure, None, desk);
+            }
         }
     }
 
@@ -81,7 +84,7 @@ impl Compute {
             return;
         };
         match held.wish {
-            Wish::Run => self.begin_run(execution, container, desk),
+            Wish::Run => self.begin_run(execution, container, Entry::Prepared, desk),
             Wish::Cancel => self.end(execution, Outcome::Cancelled { output: None }, desk),
             Wish::TimeOut => self.time_out(execution, None, desk),
         }
@@ -92,6 +95,7 @@ impl Compute {
         &mut self,
         execution: &ExecutionId,
         container: ContainerId,
+        entry: Entry,
         desk: &mut Desk<'_>,
     ) {
         let step = self.step();
@@ -107,7 +111,7 @@ impl Compute {
             step,
         };
         let wish = held.wish;
-        desk.begin(id.clone(), Activity::Run { container });
+        desk.begin(id.clone(), Activity::Run { container, entry });
         if wish != Wish::Run {
             desk.outputs.push(Output::Stop { id });
         }
@@ -207,13 +211,19 @@ impl Compute {
         }
     }
 
-    fn went_wrong(&mut self, execution: &ExecutionId, failure: Failure, desk: &mut Desk<'_>) {
+    fn went_wrong(
+        &mut self,
+        execution: &ExecutionId,
+        failure: Failure,
+        output: Option<RunOutput>,
+        desk: &mut Desk<'_>,
+    ) {
         let Some(held) = self.held.get_mut(execution) else {
             return;
         };
         let output = match &held.phase {
             Phase::Publishing { output, .. } => Some(output.clone()),
-            _ => None,
+            _ => output,
         };
         if failure.kind == FailureKind::EngineAway {
             // What became of the container is not known: the engine's return decides.

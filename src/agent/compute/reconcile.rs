@@ -5,7 +5,7 @@ use crate::agent::bidding::EngineView;
 use crate::agent::mail::Desk;
 use crate::agent::recovery::{Remedy, remedy};
 use crate::agent::retry::Retry;
-use crate::agent::{Activity, ActivityId, Found};
+use crate::agent::{Activity, ActivityId, Entry, Found};
 use crate::model::{
     ComputeState, EngineFacts, ExecutionId, ExecutionRecord, Failure, FailureKind, Message, Outcome,
 };
@@ -118,7 +118,7 @@ impl Compute {
             (Remedy::Run(container), _) => {
                 let resources = held.record.resources;
                 self.capacity.adopt(id, resources);
-                self.begin_run(id, container, desk);
+                self.begin_run(id, container, Entry::Found, desk);
             }
             (Remedy::Publish(container, output), _) => {
                 self.begin_publish(id, container, output, desk)
