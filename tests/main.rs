@@ -7,6 +7,8 @@
     reason = "tests panic to fail, and measure real time"
 )]
 
+// The store: both kinds, every refusal, what a commit costs.
+mod store;
 // Rules about the source itself.
 mod tidy;
 // Settings: precedence, every rule, every bad value.

@@ -1,0 +1,344 @@
+//! One of the two files: open, closed since a failure, or closed for good.
+//!
+//! ```text
+//!            open ok                 a commit fails
+//!   (start) ---------> [ open ] ----------------------> [ closed ] --- reopen ok ---> [ open ]
+//!                        |                                  |
+//!                        |  close                           |  reopen fails: stays closed
+//! ```
+//!
+//! redb latches after an I/O error: every later call fails until the file is opened again. So a failed commit closes
+//! the file at once, and readers see that there is nothing to read until it is back. The lock around the database is
+//! held by readers for one bounded read and by the writer for one commit; taking it alone waits for both.
+
+use super::error::{StoreError, Trouble};
+use super::meter::{Counters, FileCounts, Metered};
+use super::place::{self, Found, Missing, Place};
+use super::tables::{CONTENT_EXECUTIONS, CONTENT_JOBS, META, META_CONTENT, META_SCHEMA, SCHEMA};
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend,
+    TableError, WriteTransaction,
+};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// redb's cache of each file. It is a ceiling, not a reservation; a scan of 35 MB stays under 3 MB of memory with it.
+const CACHE_BYTES: usize = 256 * 1024;
+
+/// Which of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Jobs,
+    Executions,
+}
+
+impl Content {
+    fn code(self) -> u64 {
+        match self {
+            Self::Jobs => CONTENT_JOBS,
+            Self::Executions => CONTENT_EXECUTIONS,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jobs => "jobs",
+            Self::Executions => "executions",
+        }
+    }
+
+    fn make_tables(self, txn: &WriteTransaction) -> Result<(), Trouble> {
+        match self {
+            Self::Jobs => super::jobs::make_tables(txn),
+            Self::Executions => super::executions::make_tables(txn),
+        }
+    }
+}
+
+/// What a file is opened on, again and again.
+#[derive(Debug)]
+enum Medium {
+    File,
+    Backend(Arc<dyn StorageBackend>),
+}
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct StoreFile {
+    content: Content,
+    medium: Medium,
+    /// Of a file; what stands in messages otherwise.
+    path: PathBuf,
+    counters: Arc<Counters>,
+    open: RwLock<Option<Open>>,
+}
+
+/// redb's database, which has no `Debug`.
+struct Open(Database);
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Open")
+    }
+}
+
+impl StoreFile {
+    /// Opens the file of `content` at `place`, making it if it is missing.
+    pub(super) fn open(content: Content, place: Place) -> Result<Self, StoreError> {
+        let (medium, path) = match place {
+            Place::File(path) => (Medium::File, path),
+            Place::Memory => (
+                Medium::Backend(Arc::new(InMemoryBackend::new())),
+                PathBuf::from(format!("{} in memory", content.name())),
+            ),
+            Place::Backend(backend) => (
+                Medium::Backend(backend),
+                PathBuf::from(format!("{} on a backend", content.name())),
+            ),
+        };
+        let file = Self {
+            content,
+            medium,
+            path,
+            counters: Arc::default(),
+            open: RwLock::new(None),
+        };
+        file.fill(Missing::Make)?;
+        Ok(file)
+    }
+
+    /// Opens the file again if it is closed.
+    pub(super) fn reopen(&self) -> Result<(), StoreError> {
+        if self.is_open() {
+            return Ok(());
+        }
+        self.fill(Missing::Refuse)
+    }
+
+    /// Closes the file so that opening it again needs no repair. Closing a closed file is fine.
+    pub(super) fn close(&self) -> Result<(), StoreError> {
+        match self.take() {
+            Some(Open(database)) => database.close().map_err(|error| self.trouble(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// One durable commit of what `apply` changes. On failure the file is closed and stays so until `reopen`; whether
+    /// the commit has landed is not known before that.
+    pub(super) fn commit(
+        &self,
+        apply: impl FnOnce(&WriteTransaction) -> Result<(), Trouble>,
+    ) -> Result<(), StoreError> {
+        let result = {
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(Open(database)) = open.as_ref() else {
+                return Err(self.closed());
+            };
+            commit(database, apply)
+        };
+        match result {
+            Ok(()) => {
+                self.counters.add_commit();
+                Ok(())
+            }
+            Err(trouble) => {
+                if let Err(error) = self.close() {
+                    log::debug!("closing after a failed commit: {error}");
+                }
+                Err(trouble.at(&self.path))
+            }
+        }
+    }
+
+    /// Reads the state of the last durable commit.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, Trouble>,
+    ) -> Result<T, StoreError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(Open(database)) = open.as_ref() else {
+            return Err(self.closed());
+        };
+        let txn = database.begin_read().map_err(|error| self.trouble(error))?;
+        read(&txn).map_err(|trouble| trouble.at(&self.path))
+    }
+
+    /// What this file has cost since the start.
+    pub(super) fn counts(&self) -> FileCounts {
+        self.counters.read()
+    }
+
+    fn is_open(&self) -> bool {
+        self.open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    }
+
+    fn take(&self) -> Option<Open> {
+        self.open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn closed(&self) -> StoreError {
+        StoreError::Closed {
+            path: self.path.clone(),
+        }
+    }
+
+    fn trouble(&self, error: impl Into<Trouble>) -> StoreError {
+        error.into().at(&self.path)
+    }
+
+    fn fill(&self, missing: Missing) -> Result<(), StoreError> {
+        let database = match &self.medium {
+            Medium::Backend(backend) => self.start(Arc::clone(backend))?,
+            Medium::File => match place::find(&self.path, missing)? {
+                Found::Existing(file) => {
+                    self.look_without_writing(&file)?;
+                    self.start(self.backend(file)?)?
+                }
+                Found::New(file) => {
+                    let database = self.start(self.backend(file)?)?;
+                    place::settle(&self.path)?;
+                    database
+                }
+            },
+        };
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Open(database));
+        Ok(())
+    }
+
+    fn backend(&self, file: std::fs::File) -> Result<Arc<dyn StorageBackend>, StoreError> {
+        match FileBackend::new(file) {
+            Ok(backend) => Ok(Arc::new(backend)),
+            Err(error) => Err(self.trouble(error)),
+        }
+    }
+
+    /// Opens redb, which repairs what a crash left, and makes the tables of a new file.
+    fn start(&self, backend: Arc<dyn StorageBackend>) -> Result<Database, StoreError> {
+        let metered = Metered::new(backend, Arc::clone(&self.counters));
+        let database = match builder().create_with_backend(metered) {
+            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(place::in_use(&self.path)),
+            other => other.map_err(|error| self.trouble(error))?,
+        };
+        if self.check(&database)? == Age::New {
+            commit(&database, |txn| self.make(txn)).map_err(|trouble| trouble.at(&self.path))?;
+        }
+        Ok(database)
+    }
+
+    fn make(&self, txn: &WriteTransaction) -> Result<(), Trouble> {
+        let mut meta = txn.open_table(META)?;
+        meta.insert(META_SCHEMA, SCHEMA)?;
+        meta.insert(META_CONTENT, self.content.code())?;
+        self.content.make_tables(txn)
+    }
+
+    /// Opening for writing marks a file as in use, even if its schema then turns out to be newer. So a file that was
+    /// closed cleanly is first looked at read-only; one that was not is repaired first, which moves no record.
+    fn look_without_writing(&self, file: &std::fs::File) -> Result<(), StoreError> {
+        let file = file
+            .try_clone()
+            .map_err(|source| StoreError::io(&self.path, source))?;
+        let Ok(backend) = FileBackend::new(file) else {
+            return Ok(());
+        };
+        match builder().open_read_only_with_backend(backend) {
+            Ok(database) => self.check(&database).map(drop),
+            // Whatever it is, opening for writing repairs it or says what it is.
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn check(&self, database: &impl ReadableDatabase) -> Result<Age, StoreError> {
+        let txn = database.begin_read().map_err(|error| self.trouble(error))?;
+        let not_ours = |found| StoreError::NotOurs {
+            path: self.path.clone(),
+            found,
+            wanted: self.content.name(),
+        };
+        let meta = match txn.open_table(META) {
+            Ok(meta) => meta,
+            Err(TableError::TableDoesNotExist(_)) => {
+                let tables = txn.list_tables().map_err(|error| self.trouble(error))?;
+                return match tables.count() {
+                    0 => Ok(Age::New),
+                    _ => Err(not_ours("a redb database of another program")),
+                };
+            }
+            Err(TableError::Storage(error)) => return Err(self.trouble(error)),
+            Err(_) => return Err(not_ours("a redb database of another program")),
+        };
+        let get = |key: &str| match meta.get(key) {
+            Ok(value) => Ok(value.map(|value| value.value())),
+            Err(error) => Err(self.trouble(error)),
+        };
+        let found =
+            get(META_SCHEMA)?.ok_or_else(|| not_ours("a redb database of another program"))?;
+        if found > SCHEMA {
+            return Err(StoreError::NewerSchema {
+                path: self.path.clone(),
+                found,
+                known: SCHEMA,
+            });
+        }
+        match get(META_CONTENT)? {
+            Some(code) if code == self.content.code() => Ok(Age::Known),
+            Some(CONTENT_JOBS) => Err(not_ours(Content::Jobs.name())),
+            Some(CONTENT_EXECUTIONS) => Err(not_ours(Content::Executions.name())),
+            _ => Err(not_ours("something unknown")),
+        }
+    }
+}
+
+/// Whether a file has its tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    New,
+    Known,
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// `Immediate` is redb's default durability: one flush, after which the commit survives a power cut.
+fn commit(
+    database: &Database,
+    apply: impl FnOnce(&WriteTransaction) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let txn = database.begin_write()?;
+    apply(&txn)?;
+    txn.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memory_file_keeps_its_records_over_a_reopening() {
+        let file = StoreFile::open(Content::Jobs, Place::Memory).unwrap();
+        file.commit(|txn| {
+            txn.open_table(META)?.insert("test", 7)?;
+            Ok(())
+        })
+        .unwrap();
+        file.close().unwrap();
+        assert!(matches!(
+            file.read(|_| Ok(())),
+            Err(StoreError::Closed { .. })
+        ));
+        file.reopen().unwrap();
+        let value = file.read(|txn| Ok(txn.open_table(META)?.get("test")?.map(|v| v.value())));
+        assert_eq!(value.unwrap(), Some(7));
+    }
+}

@@ -1,0 +1,269 @@
+//! Rows of jobs.db: written, read, listed and scanned.
+
+use super::codec::{self, JobHead};
+use super::error::Trouble;
+use super::tables::{EXECUTIONS_INLINE, JOB_EXECUTIONS, JOB_SUBMITTED, JOBS, SUBMITTED_INLINE_MAX};
+use crate::model::{
+    Execution, IdempotencyKey, JobId, JobRange, JobRecord, JobSummary, ListOrder, Now, Write,
+};
+use redb::{ReadTransaction, ReadableTable, Table, TableHandle, WriteTransaction};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+
+/// Rows that one read copies: one page of the API's largest lists, and a fraction of a millisecond.
+pub const READ_ROWS_MAX: usize = 256;
+/// Encoded bytes that one read copies before it stops; a single row may be larger and is still returned.
+pub const READ_BYTES_MAX: usize = 256 * 1024;
+/// How long a token returns the ids of its first use.
+pub const TOKEN_AGE_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Tokens of ended jobs that a scan keeps, the newest: as many as the agent remembers.
+pub const TOKENS_MAX: usize = 1_000;
+
+/// What a scan of jobs.db found.
+#[derive(Debug, Default)]
+pub(super) struct ScannedJobs {
+    pub(super) live: Vec<JobRecord>,
+    pub(super) ended: VecDeque<JobSummary>,
+    pub(super) last: Option<JobId>,
+}
+
+/// A bounded stretch of rows.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) rows: Vec<JobRecord>,
+    pub(super) more: bool,
+}
+
+pub(super) fn make_tables(txn: &WriteTransaction) -> Result<(), Trouble> {
+    txn.open_table(JOBS)?;
+    txn.open_table(JOB_EXECUTIONS)?;
+    txn.open_table(JOB_SUBMITTED)?;
+    Ok(())
+}
+
+pub(super) fn apply(
+    txn: &WriteTransaction,
+    writes: BTreeMap<JobId, Write<Box<JobRecord>>>,
+) -> Result<(), Trouble> {
+    let mut jobs = txn.open_table(JOBS)?;
+    for (id, write) in writes {
+        let key = id.as_str();
+        let before = match jobs.get(key)? {
+            Some(row) => codec::decode_job_head(key, row.value())?,
+            None => JobHead::default(),
+        };
+        match write {
+            Write::Put(record) => put(txn, &mut jobs, key, *record, before)?,
+            Write::Delete => {
+                put_chunks(txn, key, &[], before.chunks)?;
+                put_submitted(txn, key, None, before.submitted_apart)?;
+                jobs.remove(key)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put(
+    txn: &WriteTransaction,
+    jobs: &mut Table<'_, &'static str, &'static [u8]>,
+    key: &str,
+    mut record: JobRecord,
+    before: JobHead,
+) -> Result<(), Trouble> {
+    let beyond = match record.executions.len() {
+        0..=EXECUTIONS_INLINE => Vec::new(),
+        _ => record.executions.split_off(EXECUTIONS_INLINE),
+    };
+    let submitted = match record.submitted.len() {
+        0..=SUBMITTED_INLINE_MAX => None,
+        _ => Some(std::mem::take(&mut record.submitted)),
+    };
+    let head = JobHead {
+        chunks: put_chunks(txn, key, &beyond, before.chunks)?,
+        submitted_apart: put_submitted(txn, key, submitted, before.submitted_apart)?,
+    };
+    let row = codec::encode_job(head, &record)?;
+    jobs.insert(key, row.as_slice())?;
+    Ok(())
+}
+
+/// Writes the chunks whose bytes changed and removes those beyond the last. Returns how many there are.
+fn put_chunks(
+    txn: &WriteTransaction,
+    key: &str,
+    executions: &[Execution],
+    before: Option<u32>,
+) -> Result<Option<u32>, Trouble> {
+    if executions.is_empty() && before.is_none() {
+        return Ok(None);
+    }
+    let mut table = txn.open_table(JOB_EXECUTIONS)?;
+    let mut count = 0;
+    for chunk in executions.chunks(EXECUTIONS_INLINE) {
+        let bytes = codec::encode_chunk(key, chunk)?;
+        let same = table
+            .get((key, count))?
+            .is_some_and(|stored| stored.value() == bytes);
+        if !same {
+            table.insert((key, count), bytes.as_slice())?;
+        }
+        count += 1;
+    }
+    for number in count..before.unwrap_or(0) {
+        table.remove((key, number))?;
+    }
+    Ok((count > 0).then_some(count))
+}
+
+/// Writes the submitted JSON once: it never changes, so a row of the same length is that row.
+fn put_submitted(
+    txn: &WriteTransaction,
+    key: &str,
+    submitted: Option<Vec<u8>>,
+    before: Option<u64>,
+) -> Result<Option<u64>, Trouble> {
+    let length = submitted
+        .as_ref()
+        .map(|bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    if length != before {
+        let mut table = txn.open_table(JOB_SUBMITTED)?;
+        match submitted {
+            Some(bytes) => table.insert(key, bytes.as_slice())?,
+            None => table.remove(key)?,
+        };
+    }
+    Ok(length)
+}
+
+/// One job, or none.
+pub(super) fn read(txn: &ReadTransaction, id: &JobId) -> Result<Option<JobRecord>, Trouble> {
+    let key = id.as_str();
+    match txn.open_table(JOBS)?.get(key)? {
+        Some(row) => whole(txn, key, row.value()).map(|(record, _)| Some(record)),
+        None => Ok(None),
+    }
+}
+
+/// The jobs of a range, in its order, up to its limit and the bounds of one read.
+pub(super) fn list(txn: &ReadTransaction, range: &JobRange) -> Result<Page, Trouble> {
+    let mut page = Page {
+        rows: Vec::new(),
+        more: false,
+    };
+    // No key that starts with the prefix is greater: U+10FFFF is the last character.
+    let prefix_end = format!("{}\u{10FFFF}", range.prefix);
+    let mut from = Bound::Included(range.prefix.as_str());
+    let mut to = match range.prefix.as_str() {
+        "" => Bound::Unbounded,
+        _ => Bound::Included(prefix_end.as_str()),
+    };
+    if let Some(after) = range.after.as_ref().map(JobId::as_str) {
+        match range.order {
+            ListOrder::OldestFirst if after >= range.prefix.as_str() => {
+                from = Bound::Excluded(after);
+            }
+            ListOrder::NewestFirst if after <= prefix_end.as_str() || range.prefix.is_empty() => {
+                to = Bound::Excluded(after);
+            }
+            ListOrder::OldestFirst | ListOrder::NewestFirst => {}
+        }
+    }
+    if is_empty(from, to) {
+        return Ok(page);
+    }
+    let limit = range.limit.min(READ_ROWS_MAX);
+    let mut bytes = 0_usize;
+    let mut rows = txn.open_table(JOBS)?.range::<&str>((from, to))?;
+    loop {
+        let next = match range.order {
+            ListOrder::OldestFirst => rows.next(),
+            ListOrder::NewestFirst => rows.next_back(),
+        };
+        let Some(next) = next else { break };
+        let (key, row) = next?;
+        if page.rows.len() >= limit || bytes >= READ_BYTES_MAX {
+            page.more = true;
+            break;
+        }
+        let (record, size) = whole(txn, key.value(), row.value())?;
+        bytes = bytes.saturating_add(size);
+        page.rows.push(record);
+    }
+    Ok(page)
+}
+
+/// One pass over all jobs. What is kept is what the agent keeps; a row that is not kept is dropped before the next.
+pub(super) fn scan(txn: &ReadTransaction, now: Now) -> Result<ScannedJobs, Trouble> {
+    let mut scanned = ScannedJobs::default();
+    let table = txn.open_table(JOBS)?;
+    for next in table.range::<&str>(..)? {
+        let (key, row) = next?;
+        let (record, _) = whole(txn, key.value(), row.value())?;
+        if record.is_live() {
+            scanned.live.push(record);
+        } else if record
+            .idempotency
+            .as_ref()
+            .is_some_and(|token| is_remembered(token, now))
+        {
+            if scanned.ended.len() >= TOKENS_MAX {
+                scanned.ended.pop_front();
+            }
+            scanned.ended.push_back(JobSummary {
+                id: record.job.id,
+                idempotency: record.idempotency,
+            });
+        }
+    }
+    scanned.last = table.last()?.map(|(key, _)| JobId::from(key.value()));
+    Ok(scanned)
+}
+
+/// A token of unknown age counts as young: `Now::until` says that nothing has passed.
+fn is_remembered(token: &IdempotencyKey, now: Now) -> bool {
+    token.seen.until(&now) < TOKEN_AGE_MAX_MS
+}
+
+/// A record with what is kept apart, and the encoded bytes of all of it.
+fn whole(txn: &ReadTransaction, key: &str, row: &[u8]) -> Result<(JobRecord, usize), Trouble> {
+    let (head, mut record) = codec::decode_job(key, row)?;
+    let mut size = row.len();
+    if let Some(chunks) = head.chunks {
+        let table = txn.open_table(JOB_EXECUTIONS)?;
+        for number in 0..chunks {
+            let chunk = table.get((key, number))?.ok_or_else(|| {
+                Trouble::record(
+                    JOB_EXECUTIONS.name(),
+                    key,
+                    format!("chunk {number} is missing"),
+                )
+            })?;
+            size = size.saturating_add(chunk.value().len());
+            record
+                .executions
+                .extend(codec::decode_chunk(key, chunk.value())?);
+        }
+    }
+    if head.submitted_apart.is_some() {
+        let table = txn.open_table(JOB_SUBMITTED)?;
+        let submitted = table
+            .get(key)?
+            .ok_or_else(|| Trouble::record(JOB_SUBMITTED.name(), key, "it is missing"))?;
+        size = size.saturating_add(submitted.value().len());
+        record.submitted = submitted.value().to_vec();
+    }
+    Ok((record, size))
+}
+
+/// Whether no key can lie between the bounds. Also keeps an inverted range away from redb.
+fn is_empty(from: Bound<&str>, to: Bound<&str>) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (
+            Bound::Included(from) | Bound::Excluded(from),
+            Bound::Included(to) | Bound::Excluded(to),
+        ) => from >= to,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    }
+}
