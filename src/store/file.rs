@@ -71,6 +71,8 @@ pub(super) struct StoreFile {
     /// Of a file; what stands in messages otherwise.
     path: PathBuf,
     counters: Arc<Counters>,
+    /// Whether it had its tables before this start.
+    age: Age,
     open: RwLock<Option<Open>>,
 }
 
@@ -97,14 +99,15 @@ impl StoreFile {
                 PathBuf::from(format!("{} on a backend", content.name())),
             ),
         };
-        let file = Self {
+        let mut file = Self {
             content,
             medium,
             path,
             counters: Arc::default(),
+            age: Age::New,
             open: RwLock::new(None),
         };
-        file.fill(Missing::Make)?;
+        file.age = file.fill(Missing::Make)?;
         Ok(file)
     }
 
@@ -113,7 +116,12 @@ impl StoreFile {
         if self.is_open() {
             return Ok(());
         }
-        self.fill(Missing::Refuse)
+        self.fill(Missing::Refuse).map(drop)
+    }
+
+    /// Whether the file had its tables before this start.
+    pub(super) fn age(&self) -> Age {
+        self.age
     }
 
     /// Closes the file so that opening it again needs no repair. Closing a closed file is fine.
@@ -193,8 +201,8 @@ impl StoreFile {
         error.into().at(&self.path)
     }
 
-    fn fill(&self, missing: Missing) -> Result<(), StoreError> {
-        let database = match &self.medium {
+    fn fill(&self, missing: Missing) -> Result<Age, StoreError> {
+        let (database, age) = match &self.medium {
             Medium::Backend(backend) => self.start(Arc::clone(backend))?,
             Medium::File => match place::find(&self.path, missing)? {
                 Found::Existing(file) => {
@@ -202,14 +210,14 @@ impl StoreFile {
                     self.start(self.backend(file)?)?
                 }
                 Found::New(file) => {
-                    let database = self.start(self.backend(file)?)?;
+                    let started = self.start(self.backend(file)?)?;
                     place::settle(&self.path)?;
-                    database
+                    started
                 }
             },
         };
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Open(database));
-        Ok(())
+        Ok(age)
     }
 
     fn backend(&self, file: std::fs::File) -> Result<Arc<dyn StorageBackend>, StoreError> {
@@ -220,16 +228,17 @@ impl StoreFile {
     }
 
     /// Opens redb, which repairs what a crash left, and makes the tables of a new file.
-    fn start(&self, backend: Arc<dyn StorageBackend>) -> Result<Database, StoreError> {
+    fn start(&self, backend: Arc<dyn StorageBackend>) -> Result<(Database, Age), StoreError> {
         let metered = Metered::new(backend, Arc::clone(&self.counters));
         let database = match builder().create_with_backend(metered) {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(place::in_use(&self.path)),
             other => other.map_err(|error| self.trouble(error))?,
         };
-        if self.check(&database)? == Age::New {
+        let age = self.check(&database)?;
+        if age == Age::New {
             commit(&database, |txn| self.make(txn)).map_err(|trouble| trouble.at(&self.path))?;
         }
-        Ok(database)
+        Ok((database, age))
     }
 
     fn make(&self, txn: &WriteTransaction) -> Result<(), Trouble> {
@@ -298,7 +307,7 @@ impl StoreFile {
 
 /// Whether a file has its tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Age {
+pub(super) enum Age {
     New,
     Known,
 }

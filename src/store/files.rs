@@ -1,15 +1,20 @@
 //! Both files as one store: the order of their commits, the scan that an agent is built from, and the answers to reads.
 
 use super::error::StoreError;
-use super::file::{Content, StoreFile};
+use super::file::{Age, Content, StoreFile};
 use super::meter::FileCounts;
 use super::place::{self, Place};
 use super::{executions, jobs};
-use crate::model::{Batch, Now, StoreAnswer, StoreQuery, StoredState};
+use crate::model::{
+    Batch, ExecutionId, ExecutionRecord, JobsFile, NodeId, Now, StoreAnswer, StoreQuery,
+    StoredState,
+};
 
-/// Where both files live.
+/// Whose store, and where both files live.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
+    /// This node: of its own asks, jobs.db must know the job.
+    pub node: NodeId,
     /// jobs.db: what this node was asked to have done.
     pub jobs: Place,
     /// executions.db: what this node has taken on.
@@ -28,6 +33,7 @@ pub struct StoreCounts {
 /// Both files.
 #[derive(Debug)]
 pub(super) struct Files {
+    node: NodeId,
     jobs: StoreFile,
     executions: StoreFile,
 }
@@ -36,6 +42,7 @@ impl Files {
     pub(super) fn open(config: StoreConfig) -> Result<Self, StoreError> {
         place::refuse_same(&config.jobs, &config.executions)?;
         Ok(Self {
+            node: config.node,
             jobs: StoreFile::open(Content::Jobs, config.jobs)?,
             executions: StoreFile::open(Content::Executions, config.executions)?,
         })
@@ -63,12 +70,31 @@ impl Files {
     pub(super) fn scan(&self, now: Now) -> Result<StoredState, StoreError> {
         let jobs = self.jobs.read(|txn| jobs::scan(txn, now))?;
         let executions = self.executions.read(executions::scan)?;
+        let orphaned = self.orphaned(&executions.live)?;
         Ok(StoredState {
             live_jobs: jobs.live,
             ended_jobs: jobs.ended.into(),
             last_job: jobs.last,
             live_executions: executions.live,
             ended_executions: executions.ended,
+            orphaned_executions: orphaned,
+            jobs_file: match self.jobs.age() {
+                Age::Known => JobsFile::Kept,
+                Age::New => JobsFile::New,
+            },
+        })
+    }
+
+    /// Which of these this node asked of itself for a job that jobs.db does not hold.
+    fn orphaned(&self, live: &[ExecutionRecord]) -> Result<Vec<ExecutionId>, StoreError> {
+        self.jobs.read(|txn| {
+            let mut orphaned = Vec::new();
+            for record in live.iter().filter(|record| record.requester == self.node) {
+                if !jobs::holds(txn, &record.job.id)? {
+                    orphaned.push(record.id.clone());
+                }
+            }
+            Ok(orphaned)
         })
     }
 

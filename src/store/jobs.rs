@@ -136,6 +136,11 @@ fn put_submitted(
     Ok(length)
 }
 
+/// Whether there is such a job.
+pub(super) fn holds(txn: &ReadTransaction, id: &JobId) -> Result<bool, Trouble> {
+    Ok(txn.open_table(JOBS)?.get(id.as_str())?.is_some())
+}
+
 /// One job, or none.
 pub(super) fn read(txn: &ReadTransaction, id: &JobId) -> Result<Option<JobRecord>, Trouble> {
     let key = id.as_str();

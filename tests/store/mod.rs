@@ -4,7 +4,7 @@ mod samples;
 mod suite;
 
 use async_io::block_on;
-use codling::model::{Batch, StoreAnswer, StoreQuery, StoredState};
+use codling::model::{Batch, NodeId, StoreAnswer, StoreQuery, StoredState};
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 use samples::at;
 use std::path::Path;
@@ -12,6 +12,7 @@ use std::path::Path;
 /// Both files under `directory`, at the documented places.
 fn config_in(directory: &Path) -> StoreConfig {
     StoreConfig {
+        node: NodeId::from(samples::NODE),
         jobs: Place::File(directory.join("node-requester/jobs.db")),
         executions: Place::File(directory.join("node-compute/executions.db")),
     }

@@ -3,6 +3,9 @@
 use codling::model::*;
 use std::collections::BTreeMap;
 
+/// The node whose store it is.
+pub(crate) const NODE: &str = "12D3KooWRequester";
+
 /// A moment of boot 1.
 pub(crate) fn at(boot_ms: u64) -> Now {
     Now {
@@ -44,7 +47,7 @@ pub(crate) fn job(n: u32, state: JobState) -> Job {
         revision: 1,
         created: Some(UnixMs(1_700_000_000_000)),
         modified: None,
-        requester: NodeId::from("12D3KooWRequester"),
+        requester: NodeId::from(NODE),
     }
 }
 
@@ -74,6 +77,8 @@ pub(crate) fn execution(n: u32, partition: u32, state: ExecutionState) -> Execut
         revision: 1,
         created: None,
         modified: None,
+        reject: None,
+        failure: None,
     }
 }
 
@@ -116,7 +121,7 @@ pub(crate) fn execution_record(n: u32, state: ComputeState) -> ExecutionRecord {
         id: execution_id(n),
         job: job(n, JobState::Running),
         partition: 0,
-        requester: NodeId::from("12D3KooWRequester"),
+        requester: NodeId::from(NODE),
         resources: Resources::default(),
         state,
         timer: Some(Timer::start(at(5), 60_000)),

@@ -19,6 +19,7 @@ macro_rules! for_each_kind {
             $(#[test]
             fn $name() {
                 super::$name(super::StoreConfig {
+                    node: codling::model::NodeId::from(super::NODE),
                     jobs: super::Place::Memory,
                     executions: super::Place::Memory,
                 });
@@ -41,6 +42,7 @@ for_each_kind! {
     a_list_stops_at_its_byte_bound_and_says_so
     a_row_beyond_the_byte_bound_is_still_returned
     a_scan_tells_live_records_from_ended_ones
+    a_scan_names_own_executions_whose_job_is_missing
     a_scan_keeps_young_tokens_and_those_of_unknown_age
     a_scan_keeps_the_newest_tokens_only
     every_commit_is_reported_once_and_in_order
@@ -74,6 +76,14 @@ fn range(order: ListOrder, limit: usize) -> JobRange {
     }
 }
 
+/// What a store holds that was new at this start.
+fn empty() -> StoredState {
+    StoredState {
+        jobs_file: JobsFile::New,
+        ..StoredState::default()
+    }
+}
+
 /// What the store holds, read again by its writer thread.
 #[track_caller]
 fn scan(store: &Store, now: Now) -> StoredState {
@@ -86,7 +96,7 @@ fn scan(store: &Store, now: Now) -> StoredState {
 
 fn a_new_store_is_empty(config: StoreConfig) {
     let (store, state) = open(config);
-    assert_eq!(state, StoredState::default());
+    assert_eq!(state, empty());
     assert_eq!(read(&store, 1), None);
     let all = list(&store, range(ListOrder::OldestFirst, 10));
     assert_eq!(all, (Vec::new(), false));
@@ -123,7 +133,7 @@ fn a_deleted_record_is_gone(config: StoreConfig) {
     deletion.executions.insert(execution_id(1), Write::Delete);
     commit(&store, deletion);
     assert_eq!(read(&store, 1), None);
-    assert_eq!(scan(&store, at(0)), StoredState::default());
+    assert_eq!(scan(&store, at(0)), empty());
     // What was kept apart is gone too: a new job under the same id does not find it.
     let fresh = job_record(1, JobState::Completed);
     commit(&store, batch([fresh.clone()], []));
@@ -286,8 +296,37 @@ fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {
         last_job: Some(job_id(3)),
         live_executions: vec![accepted, undelivered],
         ended_executions: vec![execution_id(3)],
+        ..empty()
     };
     assert_eq!(scan(&store, at(0)), expected);
+}
+
+fn a_scan_names_own_executions_whose_job_is_missing(config: StoreConfig) {
+    let (store, _) = open(config);
+    let asked_by = |n, requester: &str| {
+        let mut record = execution_record(n, ComputeState::Accepted);
+        record.requester = NodeId::from(requester);
+        record
+    };
+    let mut delivered = asked_by(4, NODE);
+    delivered.state = ended(Delivery::Acknowledged);
+    commit(
+        &store,
+        batch(
+            [
+                job_record(1, JobState::Running),
+                job_record(2, JobState::Stopped),
+            ],
+            [
+                asked_by(1, NODE),
+                asked_by(2, NODE),
+                asked_by(3, NODE),
+                delivered,
+                asked_by(5, "12D3KooWElsewhere"),
+            ],
+        ),
+    );
+    assert_eq!(scan(&store, at(0)).orphaned_executions, [execution_id(3)]);
 }
 
 fn a_scan_keeps_young_tokens_and_those_of_unknown_age(config: StoreConfig) {
