@@ -4,7 +4,7 @@
 //! `NotImplemented` and a hint. 503 and 507 mean that the same request may succeed later; `Details.Retryable` says so in
 //! words that a program can read.
 
-use super::wire::Json;
+use super::wire::{Json, job_state_word};
 use crate::model::{DenyReason, JobState};
 use std::borrow::Cow;
 use thiserror::Error;
@@ -51,7 +51,7 @@ pub(super) enum ApiError {
     JobNotFound { id: String },
     #[error("multiple jobs found for id {id}")]
     MultipleJobs { id: String },
-    #[error("job {id} cannot be stopped: it is {state:?} already")]
+    #[error("job {id} cannot be stopped: it is {} already", job_state_word(*.state))]
     JobEnded { id: String, state: JobState },
     #[error("{reason}")]
     Denied { reason: DenyReason, asked: Asked },

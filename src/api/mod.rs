@@ -26,8 +26,6 @@
 //! Who may call is decided by the address: only loopback is served, so far. Checks of `Host`, `Origin` and tokens belong
 //! at the head of `routes::answer`, before the route is looked up.
 
-#![allow(dead_code, unused_imports, unused_variables)] // the job routes follow in the next commit
-
 mod backend;
 mod error;
 mod listen;

@@ -1,11 +1,16 @@
 //! From a request to its answer: which route, which method, which handler.
 
 mod agent;
+mod executions;
+mod find;
+mod history;
+mod job;
+mod list;
 mod query;
 mod reply;
 
 use super::error::{ApiError, Asked};
-use super::server::{self, Shared};
+use super::server::{self, HeldBody, Shared};
 use super::wire::Json;
 use crate::model::DenyReason;
 use async_io::Timer;
@@ -13,7 +18,7 @@ use bytes::Bytes;
 use futures_lite::future;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, EXPECT};
+use hyper::header::EXPECT;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use query::Query;
@@ -25,6 +30,10 @@ enum Route {
     Alive,
     Version,
     Node,
+    Jobs,
+    Job(String),
+    JobExecutions(String),
+    JobHistory(String),
     Moved(&'static str),
 }
 
@@ -38,6 +47,14 @@ impl Route {
             ["api", "v1", "agent", "alive"] => Some(Self::Alive),
             ["api", "v1", "agent", "version"] => Some(Self::Version),
             ["api", "v1", "agent", "node"] => Some(Self::Node),
+            ["api", "v1", "orchestrator", "jobs"] => Some(Self::Jobs),
+            ["api", "v1", "orchestrator", "jobs", id] => Some(Self::Job((*id).to_owned())),
+            ["api", "v1", "orchestrator", "jobs", id, "executions"] => {
+                Some(Self::JobExecutions((*id).to_owned()))
+            }
+            ["api", "v1", "orchestrator", "jobs", id, "history"] => {
+                Some(Self::JobHistory((*id).to_owned()))
+            }
             _ => None,
         })
     }
@@ -45,7 +62,14 @@ impl Route {
     /// The methods that the path knows, as `Allow` names them.
     fn allow(&self) -> &'static str {
         match self {
-            Self::Alive | Self::Version | Self::Node | Self::Moved(_) => "GET, HEAD",
+            Self::Jobs => "GET, HEAD, PUT, POST",
+            Self::Job(_) => "GET, HEAD, DELETE",
+            Self::Alive
+            | Self::Version
+            | Self::Node
+            | Self::JobExecutions(_)
+            | Self::JobHistory(_)
+            | Self::Moved(_) => "GET, HEAD",
         }
     }
 
@@ -105,13 +129,24 @@ async fn dispatch(
             allow: route.allow(),
         });
     }
+    let held = match head.method {
+        Method::GET | Method::HEAD => None,
+        _ => Some(read_body(head, body, shared).await?),
+    };
+    let bytes = held.as_ref().map(HeldBody::bytes);
     let backend = &shared.backend;
     let answer = async {
-        Ok(Answer::Body(match route {
-            Route::Moved(to) => return Ok(Answer::Moved(to)),
-            Route::Alive => agent::alive(),
-            Route::Version => agent::version(),
-            Route::Node => agent::node(backend).await?,
+        Ok(Answer::Body(match (&route, bytes) {
+            (Route::Moved(to), _) => return Ok(Answer::Moved(to)),
+            (Route::Alive, _) => agent::alive(),
+            (Route::Version, _) => agent::version(),
+            (Route::Node, _) => agent::node(backend).await?,
+            (Route::Jobs, None) => list::get(backend, query).await?,
+            (Route::Jobs, Some(bytes)) => job::submit(backend, &head.headers, query, bytes).await?,
+            (Route::Job(id), None) => job::get(backend, id, query).await?,
+            (Route::Job(id), Some(bytes)) => job::stop(backend, id, query, bytes).await?,
+            (Route::JobExecutions(id), _) => executions::get(backend, id, query).await?,
+            (Route::JobHistory(id), _) => history::get(backend, id, query).await?,
         }))
     };
     let limit = shared.limits.answer_time;
@@ -121,8 +156,25 @@ async fn dispatch(
             reason: DenyReason::Timeout {
                 seconds: limit.as_secs(),
             },
-            asked: Asked::Read,
+            asked: match (&route, bytes) {
+                (Route::Jobs, Some(_)) => Asked::Submit,
+                (Route::Job(job), Some(_)) => Asked::Stop { job: job.clone() },
+                _ => Asked::Read,
+            },
         })
     };
     future::or(answer, too_late).await
+}
+
+/// Reads the body of a request that has one.
+async fn read_body(
+    head: &Parts,
+    body: &mut Incoming,
+    shared: &Shared,
+) -> Result<HeldBody, ApiError> {
+    // A stop needs no body, and some clients send none or an untyped one.
+    if head.method != Method::DELETE {
+        job::expect_json(&head.headers)?;
+    }
+    server::read_body(body, &shared.bodies, &shared.limits).await
 }

@@ -18,7 +18,7 @@ mod limits;
 
 pub use limits::Limits;
 
-pub(in crate::api) use body::Bodies;
+pub(in crate::api) use body::{Bodies, HeldBody, read as read_body};
 
 use super::backend::ApiBackend;
 use async_channel::{Receiver, Sender};

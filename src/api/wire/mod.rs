@@ -1,9 +1,29 @@
 //! The shapes of the REST API (rest-api.md 3): JSON in, JSON out.
+//!
+//! Answers are built key by key in the documented order, so that each file reads like its table; "omit" is `with_some`.
+//! Requests are read field by field: keys match in any case, null is absent, the last of two equal keys wins, unknown keys
+//! are ignored, and every problem is noted. The integers of execution states live here and nowhere below.
 
+mod execution;
+mod fields;
+mod history;
+mod job;
 mod json;
+mod network;
 mod node;
+mod selector;
+mod submission;
+mod task;
+mod time;
+mod token;
 mod version;
 
+pub(super) use execution::execution;
+pub(super) use history::history_item;
+pub(super) use job::{job, job_state_word};
 pub(super) use json::Json;
 pub(super) use node::node_info;
+pub(super) use selector::Selector;
+pub(super) use submission::{Envelope, read_submission};
+pub(super) use token::Token;
 pub(super) use version::{SERVER, build_version};

@@ -1,0 +1,108 @@
+//! A job as clients read it (rest-api.md 3.3 to 3.6).
+
+use super::Json;
+use super::network::network;
+use super::submission::type_word;
+use super::time::nanoseconds;
+use crate::model::{Constraint, InputSource, Job, JobState, ResultPath, SpecConfig, Task};
+
+/// A job's words for its states (rest-api.md 3.12).
+pub(in crate::api) fn job_state_word(state: JobState) -> &'static str {
+    match state {
+        JobState::Pending => "Pending",
+        JobState::Queued => "Queued",
+        JobState::Running => "Running",
+        JobState::Completed => "Completed",
+        JobState::Failed => "Failed",
+        JobState::Stopped => "Stopped",
+    }
+}
+
+/// A whole job. It always has exactly one task with an engine: without one, clients crash.
+pub(in crate::api) fn job(job: &Job) -> Json {
+    let mut meta = job.meta.clone();
+    if !job.requester.as_str().is_empty() {
+        for key in ["bacalhau.org/orchestrator.id", "bacalhau.org/requester.id"] {
+            meta.insert(key.to_owned(), job.requester.to_string());
+        }
+    }
+    Json::object()
+        .with("ID", job.id.as_str())
+        .with("Name", job.name.as_str())
+        .with("Namespace", job.namespace.as_str())
+        .with("Type", type_word(job.job_type))
+        .with("Priority", job.priority)
+        .with("Count", u64::from(job.count))
+        .with("Constraints", list(&job.constraints, constraint))
+        .with("Meta", &meta)
+        .with("Labels", &job.labels)
+        .with("Tasks", vec![task(&job.task)])
+        .with(
+            "State",
+            Json::object()
+                .with("StateType", job_state_word(job.state))
+                .with_some("Message", job.state_message.as_str()),
+        )
+        .with("Version", job.version)
+        .with("Revision", job.revision)
+        .with("CreateTime", nanoseconds(job.created))
+        .with("ModifyTime", nanoseconds(job.modified))
+}
+
+fn task(task: &Task) -> Json {
+    Json::object()
+        .with("Name", task.name.as_str())
+        .with("Engine", spec(&task.engine))
+        .with("Publisher", spec(&task.publisher))
+        .with_some("Env", &task.env)
+        .with_some("Meta", &task.meta)
+        .with_some("InputSources", list(&task.input_sources, input_source))
+        .with_some("ResultPaths", list(&task.result_paths, result_path))
+        .with(
+            "Resources",
+            Json::object()
+                .with_some("CPU", task.resources.cpu.as_str())
+                .with_some("Memory", task.resources.memory.as_str())
+                .with_some("Disk", task.resources.disk.as_str())
+                .with_some("GPU", task.resources.gpu.as_str()),
+        )
+        .with("Network", network(&task.network))
+        .with(
+            "Timeouts",
+            Json::object()
+                .with_some("ExecutionTimeout", task.timeouts.execution_s)
+                .with_some("QueueTimeout", task.timeouts.queue_s)
+                .with_some("TotalTimeout", task.timeouts.total_s),
+        )
+}
+
+/// A typed spec; `{"Type":""}` for none.
+pub(super) fn spec(spec: &SpecConfig) -> Json {
+    Json::object()
+        .with("Type", spec.kind.as_str())
+        .with_some("Params", &spec.params.0)
+}
+
+fn constraint(constraint: &Constraint) -> Json {
+    Json::object()
+        .with("Key", constraint.key.as_str())
+        .with("Operator", constraint.operator.as_str())
+        .with_some("Values", constraint.values.as_slice())
+}
+
+fn input_source(input: &InputSource) -> Json {
+    Json::object()
+        .with("Source", spec(&input.source))
+        .with("Alias", input.alias.as_str())
+        .with("Target", input.target.as_str())
+}
+
+fn result_path(result: &ResultPath) -> Json {
+    Json::object()
+        .with("Name", result.name.as_str())
+        .with("Path", result.path.as_str())
+}
+
+fn list<T>(items: &[T], shape: impl Fn(&T) -> Json) -> Json {
+    Json::List(items.iter().map(shape).collect())
+}

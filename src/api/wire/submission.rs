@@ -1,0 +1,247 @@
+//! A submission as clients write it, into a [`Submission`]: read, checked, normalised, cleaned (rest-api.md 5).
+
+use super::Json;
+use super::fields::{Fields, Problems};
+use super::task::read_task;
+use crate::api::error::ApiError;
+use crate::model::{Constraint, Job, JobId, JobState, JobType, NodeId, Submission};
+use std::collections::BTreeMap;
+
+/// Meta keys that are the server's.
+pub(super) const RESERVED_META: &str = "bacalhau.org/";
+
+/// The most replicas of one job. Each is an execution in the job's record, and at most 4,096 executions live at once on
+/// the whole node.
+const COUNT_MAX: i64 = 1_000;
+
+/// The longest token that is kept; clients use UUIDs.
+const TOKEN_MAX: usize = 256;
+
+/// The longest id of a client or its installation that is kept; clients use 64 hex digits.
+const CLIENT_ID_MAX: usize = 128;
+
+/// What a request carries beside its body.
+#[derive(Clone, Debug, Default)]
+pub(in crate::api) struct Envelope {
+    /// The token of a header or query parameter; the body's goes first. May be empty.
+    pub(in crate::api) token: String,
+    /// The client's ids from its headers, by the meta key under which they are kept.
+    pub(in crate::api) client: Vec<(&'static str, String)>,
+}
+
+/// Reads the body of a submission. The strings are warnings for the client.
+///
+/// # Errors
+/// 400: not JSON, every problem of the job in one, or a job type that does not exist yet.
+pub(in crate::api) fn read_submission(
+    body: &[u8],
+    envelope: Envelope,
+) -> Result<(Submission, Vec<String>), ApiError> {
+    let document = Json::read(body)
+        .map_err(|why| ApiError::BadRequest(format!("the request body is not JSON: {why}")))?;
+    let mut problems = Problems::default();
+    let request = Fields::of(&document, "the request", &mut problems);
+    let token = match request.text("IdempotencyToken", &mut problems) {
+        empty if empty.is_empty() => envelope.token,
+        token => token,
+    };
+    if token.len() > TOKEN_MAX {
+        problems.add(format!(
+            "the idempotency token is too long: {} bytes > {TOKEN_MAX}",
+            token.len()
+        ));
+    }
+    let Some(json) = request.get("Job") else {
+        problems.add("missing job");
+        return Err(ApiError::Invalid(problems.into_lines()));
+    };
+    let fields = Fields::of(json, "Job", &mut problems);
+    let job_type = read_type(&fields, &mut problems);
+    if let Some(unsupported @ (JobType::Service | JobType::Daemon | JobType::Ops)) = job_type {
+        return Err(ApiError::NotImplemented {
+            what: format!(
+                "jobs of type {} are not run here yet",
+                type_word(unsupported)
+            ),
+            hint: "submit it with Type batch",
+        });
+    }
+    let mut warnings = Vec::new();
+    let mut job = read_job(
+        &fields,
+        job_type.unwrap_or_default(),
+        &mut problems,
+        &mut warnings,
+    );
+    let problems = problems.into_lines();
+    if !problems.is_empty() {
+        return Err(ApiError::Invalid(problems));
+    }
+    for (key, value) in envelope.client {
+        if !value.is_empty() && value.len() <= CLIENT_ID_MAX {
+            job.meta.insert(key.to_owned(), value);
+        }
+    }
+    let submission = Submission {
+        job,
+        // The job alone: the request around it repeats the client's credential, which must not be stored.
+        submitted: serde_json::to_vec(json).unwrap_or_default(),
+        idempotency: (!token.is_empty()).then_some(token),
+    };
+    Ok((submission, warnings))
+}
+
+fn read_type(job: &Fields<'_>, problems: &mut Problems) -> Option<JobType> {
+    let word = job.text("Type", problems);
+    match word.trim() {
+        "" => problems.add("missing job type"),
+        "batch" => return Some(JobType::Batch),
+        "service" => return Some(JobType::Service),
+        "daemon" => return Some(JobType::Daemon),
+        "ops" => return Some(JobType::Ops),
+        other => problems.add(format!(
+            "invalid job type: \"{other}\"; it must be batch, service, daemon or ops"
+        )),
+    }
+    None
+}
+
+/// A job type's word (rest-api.md 3.12).
+pub(super) fn type_word(job_type: JobType) -> &'static str {
+    match job_type {
+        JobType::Batch => "batch",
+        JobType::Service => "service",
+        JobType::Daemon => "daemon",
+        JobType::Ops => "ops",
+    }
+}
+
+fn read_job(
+    fields: &Fields<'_>,
+    job_type: JobType,
+    problems: &mut Problems,
+    warnings: &mut Vec<String>,
+) -> Job {
+    let name = fields.text("Name", problems);
+    let namespace = fields.text("Namespace", problems).trim().to_owned();
+    for (what, text) in [("name", &name), ("namespace", &namespace)] {
+        if text.contains('\0') {
+            problems.add(format!("the job's {what} must not contain NUL"));
+        }
+    }
+    let mut tasks = fields.objects("Tasks", problems);
+    if tasks.is_empty() {
+        problems.add("missing job tasks");
+    }
+    let mut read: Vec<_> = tasks.iter().map(|task| read_task(task, problems)).collect();
+    if tasks.len() > 1 {
+        warnings.push("only one task is supported per job".to_owned());
+        tasks.truncate(1);
+    }
+    warn_of_server_fields(fields, problems, warnings);
+    let mut meta = fields.text_map("Meta", problems);
+    drop_reserved(&mut meta, warnings);
+    Job {
+        id: JobId::from(""),
+        name,
+        namespace: if namespace.is_empty() {
+            "default".to_owned()
+        } else {
+            namespace
+        },
+        job_type,
+        priority: fields.integer("Priority", problems).unwrap_or_default(),
+        count: read_count(fields, problems),
+        constraints: fields
+            .objects("Constraints", problems)
+            .iter()
+            .map(|constraint| read_constraint(constraint, problems))
+            .collect(),
+        meta,
+        labels: fields.text_map("Labels", problems),
+        task: if read.is_empty() {
+            crate::model::Task::default()
+        } else {
+            read.swap_remove(0)
+        },
+        state: JobState::Pending,
+        state_message: String::new(),
+        version: 0,
+        revision: 0,
+        created: None,
+        modified: None,
+        requester: NodeId::from(""),
+    }
+}
+
+fn read_count(fields: &Fields<'_>, problems: &mut Problems) -> u32 {
+    let count = fields.integer("Count", problems).unwrap_or(1);
+    if count < 0 {
+        problems.add(format!("the job count must be 0 or more, not {count}"));
+    } else if count > COUNT_MAX {
+        problems.add(format!("the job count is too large: {count} > {COUNT_MAX}"));
+    }
+    u32::try_from(count).unwrap_or_default()
+}
+
+fn read_constraint(fields: &Fields<'_>, problems: &mut Problems) -> Constraint {
+    let constraint = Constraint {
+        key: fields.text("Key", problems),
+        operator: fields.text("Operator", problems),
+        values: fields.texts("Values", problems),
+    };
+    let key = &constraint.key;
+    if key.trim().is_empty() {
+        problems.add(format!("{} is missing", fields.at("Key")));
+    }
+    let values = constraint.values.len();
+    let wrong = match constraint.operator.as_str() {
+        "in" | "notin" => (values == 0).then_some("needs at least one value"),
+        "exists" | "!" => (values != 0).then_some("takes no value"),
+        "=" | "==" | "!=" | "gt" | "lt" => (values != 1).then_some("needs exactly one value"),
+        _ => Some("is unknown: use =, ==, !=, in, notin, exists, !, gt or lt"),
+    };
+    if let Some(wrong) = wrong {
+        problems.add(format!(
+            "constraint \"{key}\": operator \"{}\" {wrong}",
+            constraint.operator
+        ));
+    }
+    constraint
+}
+
+/// What a client may not set is left out with a word; the original does the same.
+fn warn_of_server_fields(fields: &Fields<'_>, problems: &mut Problems, warnings: &mut Vec<String>) {
+    if !fields.text("ID", problems).is_empty() {
+        warnings.push("the job's ID is assigned by the server; yours was ignored".to_owned());
+    }
+    for key in ["Version", "Revision", "CreateTime", "ModifyTime"] {
+        if fields.integer(key, problems).unwrap_or_default() != 0 {
+            warnings.push(format!(
+                "the job's {key} is kept by the server; yours was ignored"
+            ));
+        }
+    }
+    let state = fields
+        .object("State", problems)
+        .and_then(|state| state.get("StateType").cloned());
+    let is_default = match &state {
+        None => true,
+        Some(Json::Text(word)) => word.is_empty() || word.eq_ignore_ascii_case("undefined"),
+        Some(Json::Number(number)) => number.as_i64() == Some(0),
+        Some(_) => false,
+    };
+    if !is_default {
+        warnings.push("the job's State is kept by the server; yours was ignored".to_owned());
+    }
+}
+
+fn drop_reserved(meta: &mut BTreeMap<String, String>, warnings: &mut Vec<String>) {
+    let before = meta.len();
+    meta.retain(|key, _| !key.starts_with(RESERVED_META));
+    if meta.len() < before {
+        warnings.push(format!(
+            "Meta keys that start with {RESERVED_META} are reserved; yours were ignored"
+        ));
+    }
+}
