@@ -91,7 +91,7 @@ impl Behaviour {
         }
     }
 
-    /// A wanted peer gets in however many strangers are here.
+    /// A wanted peer that has proven itself stays, however many strangers are here.
     pub(super) fn always_admit(&mut self, peer: &PeerId) {
         self.limits.bypass_peer_id(peer);
     }

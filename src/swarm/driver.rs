@@ -212,15 +212,16 @@ impl Driver {
     fn on_behaviour_event(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
-                let Some(agent) = self.roster.identified(&peer_id, &info.agent_version) else {
-                    return;
-                };
-                let observed = info.observed_addr.to_string();
-                self.outbox.push_back(HostEvent::PeerIdentified {
-                    peer: node_id(&peer_id),
-                    agent,
-                    observed,
-                });
+                let observed = info.observed_addr;
+                let known = self
+                    .roster
+                    .identified(&peer_id, &info.agent_version, &observed);
+                self.outbox
+                    .extend(known.map(|agent| HostEvent::PeerIdentified {
+                        peer: node_id(&peer_id),
+                        agent,
+                        observed: observed.to_string(),
+                    }));
             }
             BehaviourEvent::Identify(_) => {}
             BehaviourEvent::Ping(ping::Event {
@@ -275,20 +276,22 @@ impl Driver {
         self.unreachable(peer, effect, &reason(error));
     }
 
+    /// Tells the node once, and the operator once in a row of failures.
     fn unreachable(&mut self, peer: &PeerId, effect: Effect, reason: &str) {
         match effect {
-            Effect::FirstFailure => {
+            Effect::Lost { failures: 1 } | Effect::Failed { failures: 1 } => {
                 log::warn!("peer {peer} is not connected, trying on: {reason}");
-                let reason = reason.to_owned();
-                self.outbox.push_back(HostEvent::PeerUnreachable {
-                    peer: node_id(peer),
-                    reason,
-                });
             }
-            Effect::Failure { attempts } => {
-                log::debug!("peer {peer}, attempt {attempts}: {reason}")
+            Effect::Lost { failures } | Effect::Failed { failures } => {
+                log::debug!("peer {peer}, {failures} failures: {reason}");
             }
-            Effect::None | Effect::Connected { .. } => {}
+            Effect::None | Effect::Connected { .. } => return,
+        }
+        if matches!(effect, Effect::Lost { .. } | Effect::Failed { failures: 1 }) {
+            self.outbox.push_back(HostEvent::PeerUnreachable {
+                peer: node_id(peer),
+                reason: reason.to_owned(),
+            });
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum HostEvent {
         /// The peer's end.
         addr: String,
     },
-    /// A connected peer said what it is; again whenever it says so.
+    /// A connected peer said what it is; again when that changes.
     PeerIdentified {
         /// Proven by the handshake.
         peer: NodeId,

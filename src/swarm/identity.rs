@@ -54,6 +54,22 @@ pub enum IdentityOrigin {
     RestoredFromCopy,
 }
 
+impl IdentityOrigin {
+    /// What the operator should know; `None` when all went as usual.
+    #[must_use]
+    pub fn notice(self) -> Option<&'static str> {
+        match self {
+            IdentityOrigin::Loaded | IdentityOrigin::Created => None,
+            IdentityOrigin::CreatedAfterInterruptedStart => Some(
+                "libp2p_private_key was empty, left by an interrupted first start: a new key was made",
+            ),
+            IdentityOrigin::RestoredFromCopy => Some(
+                "libp2p_private_key was missing or damaged and was restored from libp2p_private_key.bak",
+            ),
+        }
+    }
+}
+
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -126,7 +142,8 @@ impl Identity {
     /// whatever lock keeps a second node out of `dir`.
     ///
     /// # Errors
-    /// See [`IdentityError`]; no file was changed, except that a damaged one may have been renamed.
+    /// See [`IdentityError`]. No key was lost: a damaged file may have been renamed, and a key that was made may be there
+    /// without its copy.
     pub fn open(dir: &Path, store: StoreBeside) -> Result<Identity, IdentityError> {
         let files = Files {
             key: dir.join(KEY_FILE),

@@ -4,6 +4,7 @@
 //! key type, field 2 the key, for RSA as PKCS#1 DER. Ed25519 keys are written; RSA keys are read, and copied as the
 //! text they are.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -47,10 +48,18 @@ pub(super) enum KeyFile {
 }
 
 /// A key and the line it is stored as.
-#[derive(Debug)]
 pub(super) struct StoredKey {
     pub(super) keypair: Keypair,
     line: String,
+}
+
+impl fmt::Debug for StoredKey {
+    // The line is the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredKey")
+            .field("public", &self.keypair.public())
+            .finish_non_exhaustive()
+    }
 }
 
 impl PartialEq for StoredKey {

@@ -34,10 +34,10 @@ const DIALING_MAX: usize = 8;
 pub(super) enum Effect {
     /// Not a wanted peer, or nothing new.
     None,
-    /// The first failure in a row: worth a line.
-    FirstFailure,
-    /// One more failure in a row.
-    Failure { attempts: u32 },
+    /// The connection ended; so many attempts have failed in a row, this one included.
+    Lost { failures: u32 },
+    /// A dial failed; so many attempts have failed in a row, this one included.
+    Failed { failures: u32 },
     /// Connected after so many failures in a row.
     Connected { failures: u32 },
 }
@@ -131,37 +131,32 @@ impl Redial {
             wanted.failures = 0;
         }
         self.wait(peer, now)
+            .map_or(Effect::None, |failures| Effect::Lost { failures })
     }
 
     /// A dial to `peer` failed. Ignored while a connection exists: two dials may cross.
     pub(super) fn failed(&mut self, peer: &PeerId, now: Duration) -> Effect {
-        match self.wanted.get(peer) {
+        let failures = match self.wanted.get(peer) {
             Some(Wanted {
                 state: State::Dialing,
                 ..
             }) => self.wait(peer, now),
-            _ => Effect::None,
-        }
+            _ => None,
+        };
+        failures.map_or(Effect::None, |failures| Effect::Failed { failures })
     }
 
-    fn wait(&mut self, peer: &PeerId, now: Duration) -> Effect {
+    /// Puts the peer off; how many attempts have failed in a row now.
+    fn wait(&mut self, peer: &PeerId, now: Duration) -> Option<u32> {
         let jitter = next_jitter(&mut self.jitter);
-        let Some(wanted) = self.wanted.get_mut(peer) else {
-            return Effect::None;
-        };
+        let wanted = self.wanted.get_mut(peer)?;
         // 2^9 s is beyond the longest wait already.
         let longest = (WAIT_FIRST * (1 << wanted.failures.min(9))).min(WAIT_MAX);
         // Between three quarters and all of it.
         let until = now + longest * 3 / 4 + longest * u32::from(jitter) / (4 * 256);
         wanted.state = State::Waiting { until };
         wanted.failures = wanted.failures.saturating_add(1);
-        if wanted.failures == 1 {
-            Effect::FirstFailure
-        } else {
-            Effect::Failure {
-                attempts: wanted.failures,
-            }
-        }
+        Some(wanted.failures)
     }
 
     fn dialing(&self) -> usize {
@@ -243,7 +238,7 @@ mod tests {
         redial.connected(&peer, seconds(200));
         assert_eq!(
             redial.disconnected(&peer, seconds(210)),
-            Effect::FirstFailure
+            Effect::Lost { failures: 1 }
         );
         assert!(redial.next_deadline() <= Some(seconds(211)));
     }

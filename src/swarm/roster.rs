@@ -49,6 +49,8 @@ struct Entry {
     /// Oldest first.
     connections: Vec<(ConnectionId, Multiaddr, Direction)>,
     agent: Option<String>,
+    /// This node as the peer sees it.
+    observed: Option<Multiaddr>,
     round_trip: Option<Duration>,
 }
 
@@ -70,6 +72,7 @@ impl Roster {
         let fresh = || Entry {
             connections: Vec::new(),
             agent: None,
+            observed: None,
             round_trip: None,
         };
         let entry = self.peers.entry(peer).or_insert_with(fresh);
@@ -96,15 +99,25 @@ impl Roster {
         Presence::Changed
     }
 
-    /// The peer said what it is; the text as it is kept. `None` if it is not connected any more.
-    pub(super) fn identified(&mut self, peer: &PeerId, agent: &str) -> Option<String> {
+    /// The peer said what it is and where it sees this node; the first text as it is kept. `None` if it said the same
+    /// before, or is not connected any more.
+    pub(super) fn identified(
+        &mut self,
+        peer: &PeerId,
+        agent: &str,
+        observed: &Multiaddr,
+    ) -> Option<String> {
         let entry = self.peers.get_mut(peer)?;
         let agent: String = agent
             .chars()
             .filter(|letter| !letter.is_control())
             .take(AGENT_CHARS_MAX)
             .collect();
+        if entry.agent.as_ref() == Some(&agent) && entry.observed.as_ref() == Some(observed) {
+            return None;
+        }
         entry.agent = Some(agent.clone());
+        entry.observed = Some(observed.clone());
         Some(agent)
     }
 
@@ -160,19 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_calls_itself_is_cut_and_cleaned() {
+    fn what_a_stranger_calls_itself_is_cut_and_cleaned_and_told_once() {
         let mut roster = Roster::default();
         let peer = PeerId::random();
-        assert_eq!(roster.identified(&peer, "x"), None, "not connected");
-        roster.add(
-            peer,
-            ConnectionId::new_unchecked(1),
-            Multiaddr::empty(),
-            Direction::Outbound,
-        );
+        let seen = Multiaddr::empty();
+        assert_eq!(roster.identified(&peer, "x", &seen), None, "not connected");
+        let id = ConnectionId::new_unchecked(1);
+        roster.add(peer, id, Multiaddr::empty(), Direction::Outbound);
         let hostile = format!("evil\u{1b}[2J\n{}", "y".repeat(4000));
-        let kept = roster.identified(&peer, &hostile).unwrap_or_default();
+        let kept = roster
+            .identified(&peer, &hostile, &seen)
+            .unwrap_or_default();
         assert!(kept.starts_with("evil[2Jyyy"), "{kept}");
         assert_eq!(kept.chars().count(), AGENT_CHARS_MAX);
+        assert_eq!(
+            roster.identified(&peer, &hostile, &seen),
+            None,
+            "the same again"
+        );
+        assert!(roster.identified(&peer, "new", &seen).is_some());
     }
 }

@@ -244,3 +244,26 @@ fn a_star_of_three_nodes_lives_in_one_process() {
         );
     });
 }
+
+#[test]
+fn a_node_with_the_rsa_key_of_a_bacalhau_node_connects_under_its_id() {
+    block_on(|executor| async move {
+        let (one, two) = (
+            Home::with_key(include_str!("../golden/identity/rsa.key")),
+            Home::new(),
+        );
+        let first = one.start(&executor, "127.0.0.1:0", vec![]);
+        let second = two.start(
+            &executor,
+            "127.0.0.1:0",
+            vec![one.address(first.bound()[0])],
+        );
+        connected(&second, &first).await;
+        connected(&first, &second).await;
+        assert!(
+            first.node_id().as_str().starts_with("Qm"),
+            "{}",
+            first.node_id()
+        );
+    });
+}

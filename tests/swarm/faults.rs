@@ -121,7 +121,7 @@ fn more_half_open_connections_than_there_is_room_for_only_delay_a_peer() {
 }
 
 #[test]
-fn a_reader_that_is_slow_holds_the_host_back_and_loses_no_event() {
+fn a_reader_that_is_slow_loses_no_event() {
     const ROUNDS: usize = 40;
     block_on(|executor| async move {
         let (one, two) = (Home::new(), Home::new());

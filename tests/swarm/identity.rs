@@ -66,6 +66,7 @@ fn the_first_start_makes_an_ed25519_key_and_its_copy_readable_by_the_owner_only(
     let dir = DataDir::new();
     let made = dir.open(StoreBeside::Absent).unwrap();
     assert_eq!(made.origin(), IdentityOrigin::Created);
+    assert_eq!(made.origin().notice(), None);
     assert!(
         made.node_id().as_str().starts_with("12D3KooW"),
         "{}",
@@ -157,6 +158,11 @@ fn a_damaged_or_missing_key_is_restored_from_its_copy_and_said_so() {
                 IdentityOrigin::RestoredFromCopy,
                 "{damage:?}"
             );
+            let notice = restored.origin().notice().unwrap();
+            assert!(
+                notice.contains("restored from libp2p_private_key.bak"),
+                "{notice}"
+            );
             assert_eq!(restored.node_id().as_str(), id);
             assert_eq!(fs::read(dir.key()).unwrap(), fs::read(dir.copy()).unwrap());
             assert_eq!(mode(&dir.key()), 0o600);
@@ -222,6 +228,8 @@ fn an_empty_key_without_a_store_is_an_interrupted_first_start() {
             IdentityOrigin::CreatedAfterInterruptedStart,
             "{key:?} {copy:?}"
         );
+        let notice = made.origin().notice().unwrap();
+        assert!(notice.contains("a new key was made"), "{notice}");
         assert_eq!(fs::read(dir.key()).unwrap(), fs::read(dir.copy()).unwrap());
         assert_eq!(
             dir.open(StoreBeside::Absent).unwrap().node_id(),

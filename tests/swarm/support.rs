@@ -34,6 +34,13 @@ impl Home {
         }
     }
 
+    /// The home of a node whose key file holds `key`.
+    pub(super) fn with_key(key: &str) -> Home {
+        let home = Home::new();
+        std::fs::write(home.directory.path().join("libp2p_private_key"), key).unwrap();
+        home
+    }
+
     pub(super) fn identity(&self) -> Identity {
         Identity::open(self.directory.path(), StoreBeside::Absent).unwrap()
     }

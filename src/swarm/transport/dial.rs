@@ -30,7 +30,10 @@ impl LocalPorts {
     /// Never towards that very port on this machine: leaving from port P to port P of the same address, TCP connects
     /// a socket to itself.
     fn towards(&self, remote: SocketAddr) -> Option<SocketAddr> {
-        let here = remote.ip().is_loopback() || self.own.contains(&remote.ip());
+        let ip = remote.ip();
+        let here = ip.is_loopback()
+            || self.own.contains(&ip)
+            || self.listening.iter().any(|listening| listening.ip() == ip);
         let usable = |listening: &&SocketAddr| {
             let ip = listening.ip();
             listening.is_ipv4() == remote.is_ipv4()
@@ -164,6 +167,7 @@ mod tests {
             towards(&["0.0.0.0:1235"], &["10.0.0.9"], "10.0.0.9:1235"),
             None
         );
+        assert_eq!(towards(&["10.0.0.9:1235"], &[], "10.0.0.9:1235"), None);
         assert_eq!(
             towards(&["0.0.0.0:1235"], &["10.0.0.9"], "10.0.0.9:1236"),
             Some(addr("0.0.0.0:1235"))

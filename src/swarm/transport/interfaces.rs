@@ -126,3 +126,53 @@ fn dialable(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => !ip.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interfaces() -> Interfaces {
+        Interfaces {
+            watch: Watch::Broken {
+                retry: Timer::never(),
+            },
+            known: BTreeSet::new(),
+        }
+    }
+
+    fn up(net: &str) -> IfEvent {
+        IfEvent::Up(net.parse().unwrap_or_else(|_| unreachable!("a literal")))
+    }
+
+    fn down(net: &str) -> IfEvent {
+        IfEvent::Down(net.parse().unwrap_or_else(|_| unreachable!("a literal")))
+    }
+
+    #[test]
+    fn an_address_is_reported_when_it_comes_and_when_it_goes_and_once_each() {
+        let mut interfaces = interfaces();
+        let ip: IpAddr = Ipv4Addr::new(10, 0, 0, 9).into();
+        assert_eq!(interfaces.apply(up("10.0.0.9/24")), Some(Change::Up(ip)));
+        assert_eq!(interfaces.apply(up("10.0.0.9/8")), None);
+        assert_eq!(
+            interfaces.apply(down("10.0.0.9/24")),
+            Some(Change::Down(ip))
+        );
+        assert_eq!(interfaces.apply(down("10.0.0.9/24")), None);
+    }
+
+    #[test]
+    fn an_address_that_means_nothing_elsewhere_is_not_announced() {
+        assert_eq!(interfaces().apply(up("fe80::1/64")), None);
+    }
+
+    #[test]
+    fn a_machine_with_endless_addresses_announces_the_first_of_them() {
+        let mut interfaces = interfaces();
+        let announced = (0..1000_u32).filter(|bits| {
+            let net = format!("{}/32", Ipv4Addr::from_bits(0x0A00_0000 + bits));
+            interfaces.apply(up(&net)).is_some()
+        });
+        assert_eq!(announced.count(), ADDRESSES_MAX);
+    }
+}

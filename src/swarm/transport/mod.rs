@@ -39,7 +39,7 @@ use std::collections::VecDeque;
 use std::future::Ready;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 use libp2p::core::Transport;
@@ -106,23 +106,23 @@ impl TcpTransport {
             .unwrap_or_default()
     }
 
-    fn poll_interfaces(&mut self, cx: &mut Context<'_>) {
+    /// Takes one change of the interfaces and queues what it means for the listeners.
+    fn poll_interfaces(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(interfaces) = self.interfaces.as_mut() else {
-            return;
+            return Poll::Pending;
         };
-        while let Poll::Ready(change) = interfaces.poll_change(cx) {
-            for listener in self
-                .listeners
-                .iter()
-                .filter(|listener| listener.follows_interfaces())
-            {
-                let event = match change {
-                    Change::Up(ip) => listener.new_address(ip),
-                    Change::Down(ip) => listener.address_expired(ip),
-                };
-                self.pending.extend(event);
+        let change = ready!(interfaces.poll_change(cx));
+        for listener in &self.listeners {
+            if !listener.follows_interfaces() {
+                continue;
             }
+            let event = match change {
+                Change::Up(ip) => listener.new_address(ip),
+                Change::Down(ip) => listener.address_expired(ip),
+            };
+            self.pending.extend(event);
         }
+        Poll::Ready(())
     }
 
     /// Polls every listener once, starting with the one after the last that had something: none starves another.
@@ -210,10 +210,14 @@ impl Transport for TcpTransport {
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Event> {
-        self.poll_interfaces(cx);
-        if let Some(event) = self.pending.pop_front() {
-            return Poll::Ready(event);
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Poll::Ready(event);
+            }
+            // Only with an empty queue, which is how it stays bounded by the number of listeners.
+            if self.poll_interfaces(cx).is_pending() {
+                return self.poll_listeners(cx);
+            }
         }
-        self.poll_listeners(cx)
     }
 }
