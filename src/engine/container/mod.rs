@@ -1,0 +1,469 @@
+//! Podman and Docker over their Unix socket.
+//!
+//! One value per node. It remembers which engine answered last, in which API version, and forgets that as soon as a
+//! call finds it away; the next call looks again, but only on the socket where an engine once answered: a second engine
+//! on the same board does not have our containers.
+
+mod bounds;
+mod create;
+mod end;
+mod http;
+mod images;
+mod log_frames;
+mod outgoing;
+mod output;
+mod permission;
+mod process;
+mod search;
+mod session;
+mod wire;
+
+pub use search::SocketSearch;
+
+use super::{
+    ContainerEnd, ContainerSpec, ContainerState, Created, Engine, EngineError, EngineFuture,
+    EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
+    LogStream, PullProgress, container_name,
+};
+use crate::model::{ContainerId, ExecutionId, JobId, NodeId};
+use bounds::{
+    BODY_MAX, CHANGE_MAX, LIST_MAX, READ_MAX, SETTLE_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX,
+    STOP_SLACK, WARNINGS_MAX,
+};
+use futures_lite::AsyncRead;
+use http::{Call, Reply, encoded, words};
+use hyper::Method;
+use outgoing::Outgoing;
+use search::Candidate;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wire::{CreateReply, Inspect, ListItem};
+
+/// Words of an engine that the container's command is at fault. Docker says 400 or 404, Podman 500.
+const BAD_COMMAND_WORDS: [&str; 7] = [
+    "executable file not found",
+    "command that was not found",
+    "exec format error",
+    "no such file or directory",
+    "permission denied",
+    "not a directory",
+    "is a directory",
+];
+
+/// The client of a container engine.
+#[derive(Debug)]
+pub struct ContainerEngine {
+    candidates: Vec<Candidate>,
+    known: Mutex<Known>,
+}
+
+/// What the last calls taught us.
+#[derive(Debug, Default)]
+struct Known {
+    /// The engine that answered last; `None` before the first and after a call that found it away.
+    profile: Option<Arc<EngineProfile>>,
+    /// Where an engine answered once in this life.
+    place: Option<Candidate>,
+}
+
+impl ContainerEngine {
+    /// A client that will look for its engine when it is first needed. Touches nothing yet.
+    #[must_use]
+    pub fn new(search: &SocketSearch) -> Self {
+        Self {
+            candidates: search.candidates(),
+            known: Mutex::default(),
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        // Nothing that is done under the lock can leave it half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The engine that answered last, or the first that answers now.
+    async fn profile(&self) -> Result<Arc<EngineProfile>, EngineError> {
+        let place = {
+            let known = self.known();
+            if let Some(profile) = &known.profile {
+                return Ok(Arc::clone(profile));
+            }
+            known.place.clone()
+        };
+        let profile = match place {
+            Some(place) => session::open_first(&[place]).await?,
+            None => session::open_first(&self.candidates).await?,
+        };
+        let profile = Arc::new(profile);
+        let mut known = self.known();
+        known.place = Some(Candidate {
+            path: profile.socket.clone(),
+            origin: profile.socket_origin.clone(),
+            unusable: None,
+        });
+        known.profile = Some(Arc::clone(&profile));
+        Ok(profile)
+    }
+
+    /// Passes `result` on, and forgets the engine if it shows that it is away.
+    fn note<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
+        if let Err(error) = &result
+            && error.is_away()
+            && !matches!(error, EngineError::NoDescriptor { .. })
+        {
+            self.known().profile = None;
+        }
+        result
+    }
+
+    /// One call to the engine, in the version that was agreed. A reply with a status of 400 or more is `Refused`. If the
+    /// engine no longer takes that version (it was upgraded), a new one is agreed and the call is made again.
+    async fn call(&self, mut call: Call) -> Result<Reply, EngineError> {
+        let again = call.body.again().map(|body| Call {
+            name: call.name,
+            method: call.method.clone(),
+            path: call.path.clone(),
+            body,
+            limit: call.limit,
+        });
+        let first = self.call_once(&mut call).await;
+        match (self.note(first), again) {
+            (Err(EngineError::ApiRefused { .. }), Some(mut again)) => {
+                let second = self.call_once(&mut again).await;
+                self.note(second)
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn call_once(&self, call: &mut Call) -> Result<Reply, EngineError> {
+        let profile = self.profile().await?;
+        let path = format!("/v{}{}", profile.api_version, call.path);
+        let stream = http::connect(&profile.socket).await?;
+        let call = Call {
+            name: call.name,
+            method: call.method.clone(),
+            path: String::new(),
+            body: std::mem::replace(&mut call.body, Outgoing::empty()),
+            limit: call.limit,
+        };
+        let reply = http::send(stream, call, &path).await?;
+        reply.expect(&[200, 201, 202, 204, 304]).await
+    }
+
+    /// Inspects a container.
+    async fn look(&self, id: &ContainerId) -> Result<Inspect, EngineError> {
+        let call = Call::new(
+            "inspect the container",
+            Method::GET,
+            container_path(id, "/json")?,
+            READ_MAX,
+        );
+        let reply = self
+            .call(call)
+            .await
+            .map_err(|e| missing_container(e, id))?;
+        self.note(reply.json(BODY_MAX).await)
+    }
+
+    async fn list(&self, node: &NodeId) -> Result<Vec<FoundContainer>, EngineError> {
+        let filters = serde_json::json!({ "label": [format!("{LABEL_NODE}={node}")] });
+        let path = format!(
+            "/containers/json?all=true&filters={}",
+            encoded(&filters.to_string())
+        );
+        let call = Call::new("list containers", Method::GET, path, READ_MAX);
+        let reply = self.call(call).await?;
+        let items: Vec<ListItem> = self.note(reply.json(LIST_MAX).await)?;
+        let mut found = Vec::new();
+        for item in items {
+            // Believe the label, not the filter: what is not ours is never touched.
+            if item.labels.get(LABEL_NODE).map(String::as_str) != Some(node.as_str()) {
+                continue;
+            }
+            let id = ContainerId(item.id);
+            let state = match self.look(&id).await {
+                Ok(seen) => state_of(&seen),
+                // Removed between the two calls.
+                Err(EngineError::NoSuchContainer { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let label = |key: &str| item.labels.get(key).filter(|value| !value.is_empty());
+            found.push(FoundContainer {
+                job: label(LABEL_JOB).map(|job| JobId(job.clone())),
+                execution: label(LABEL_EXECUTION).map(|execution| ExecutionId(execution.clone())),
+                id,
+                state,
+            });
+        }
+        Ok(found)
+    }
+
+    async fn make(&self, spec: &ContainerSpec) -> Result<Created, EngineError> {
+        let name = container_name(&spec.execution);
+        let profile = self.profile().await?;
+        let body = serde_json::to_vec(&create::body(spec, &profile)).map_err(|e| {
+            EngineError::Garbage {
+                call: "create the container",
+                detail: e.to_string(),
+            }
+        })?;
+        let path = format!("/containers/create?name={}", encoded(&name));
+        let call = Call::new("create the container", Method::POST, path, CHANGE_MAX);
+        match self.call(call.with_body(Outgoing::Json(body.into()))).await {
+            Ok(reply) => {
+                let made: CreateReply = self.note(reply.json(BODY_MAX).await)?;
+                let warnings = made
+                    .warnings
+                    .iter()
+                    .take(WARNINGS_MAX)
+                    .map(|warning| words(warning))
+                    .collect();
+                Ok(Created {
+                    id: known_id(made.id)?,
+                    warnings,
+                })
+            }
+            Err(EngineError::Refused {
+                status, message, ..
+            }) if status == 409 || (status >= 500 && message.contains("already in use")) => {
+                self.reuse(spec, name).await
+            }
+            Err(EngineError::Refused { status: 404, .. }) => Err(EngineError::NoSuchImage {
+                image: spec.run.image.clone(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The container that has the execution's name, if it is the execution's and was never started: an earlier create
+    /// whose reply was lost.
+    async fn reuse(&self, spec: &ContainerSpec, name: String) -> Result<Created, EngineError> {
+        let seen = self.look(&ContainerId(name.clone())).await?;
+        let wanted = create::labels(spec);
+        let ours = [LABEL_NODE, LABEL_JOB, LABEL_EXECUTION]
+            .iter()
+            .all(|key| seen.config.labels.get(*key) == wanted.get(key));
+        if ours && state_of(&seen) == ContainerState::Created {
+            return Ok(Created {
+                id: known_id(seen.id)?,
+                warnings: Vec::new(),
+            });
+        }
+        let whose = if ours {
+            "this execution"
+        } else {
+            "somebody else"
+        };
+        let holder = format!(
+            "container {} of {whose}, which is {}",
+            words(&seen.id),
+            words(&seen.state.status)
+        );
+        Err(EngineError::NameInUse { name, holder })
+    }
+
+    async fn begin(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let call = Call::new(
+            "start the container",
+            Method::POST,
+            container_path(id, "/start")?,
+            CHANGE_MAX,
+        );
+        match self.call(call).await {
+            Ok(_) => Ok(()),
+            Err(EngineError::Refused { message, .. }) if is_bad_command(&message) => {
+                Err(EngineError::BadCommand { message })
+            }
+            Err(error) => Err(missing_container(error, id)),
+        }
+    }
+
+    async fn end_within(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError> {
+        let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+        let path = container_path(id, &format!("/stop?t={seconds}"))?;
+        let limit = Duration::from_secs(seconds).saturating_add(STOP_SLACK);
+        let asked = self
+            .call(Call::new("stop the container", Method::POST, path, limit))
+            .await;
+        match asked.map_err(|e| missing_container(e, id)) {
+            Err(EngineError::NoSuchContainer { .. }) => return Ok(()),
+            Err(error) => {
+                log::debug!("stopping container \"{id}\" failed, so it is killed: {error}")
+            }
+            Ok(_) => match self.look(id).await {
+                Ok(seen) if matches!(state_of(&seen), ContainerState::Running { .. }) => {
+                    log::debug!("container \"{id}\" still runs after a stop, so it is killed");
+                }
+                Ok(_) | Err(EngineError::NoSuchContainer { .. }) => return Ok(()),
+                Err(error) => log::debug!(
+                    "the state of container \"{id}\" is unknown, so it is killed: {error}"
+                ),
+            },
+        }
+        self.kill_now(id).await
+    }
+
+    async fn kill_now(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let path = container_path(id, "/kill?signal=KILL")?;
+        let call = Call::new("kill the container", Method::POST, path, CHANGE_MAX);
+        match self.call(call).await {
+            Ok(_)
+            | Err(EngineError::Refused {
+                status: 404 | 409, ..
+            }) => Ok(()),
+            // Podman before 4.4 has no status of its own for "does not run".
+            Err(EngineError::Refused { message, .. }) if message.contains("only kill running") => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn take_away(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let mut pause = SETTLE_PAUSE;
+        let mut waited = Duration::ZERO;
+        loop {
+            let path = container_path(id, "?force=true&v=true")?;
+            let call = Call::new("remove the container", Method::DELETE, path, CHANGE_MAX);
+            match self.call(call).await {
+                Ok(_) | Err(EngineError::Refused { status: 404, .. }) => return Ok(()),
+                // A removal is in progress already; its end is a 404.
+                Err(EngineError::Refused { status: 409, .. }) if waited < SETTLE_MAX => {}
+                Err(error) => return Err(error),
+            }
+            async_io::Timer::after(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(SETTLE_PAUSE_MAX);
+        }
+    }
+}
+
+/// The path of a call about a container. Ids come from engines and from the store, so they are checked.
+fn container_path(id: &ContainerId, rest: &str) -> Result<String, EngineError> {
+    if is_plain(id.as_str()) {
+        return Ok(format!("/containers/{id}{rest}"));
+    }
+    Err(EngineError::NoSuchContainer {
+        id: words(id.as_str()),
+    })
+}
+
+fn known_id(id: String) -> Result<ContainerId, EngineError> {
+    if is_plain(&id) {
+        return Ok(ContainerId(id));
+    }
+    Err(EngineError::Garbage {
+        call: "create the container",
+        detail: format!("\"{}\" is no container id", words(&id)),
+    })
+}
+
+/// Whether it is at most 128 characters of those that ids and names are made of: an id is 64 hex digits, our longest
+/// name about 50.
+fn is_plain(id: &str) -> bool {
+    (1..=128).contains(&id.len())
+        && !id.starts_with('.')
+        && id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
+fn missing_container(error: EngineError, id: &ContainerId) -> EngineError {
+    match error {
+        EngineError::Refused { status: 404, .. } => {
+            EngineError::NoSuchContainer { id: id.to_string() }
+        }
+        other => other,
+    }
+}
+
+fn is_bad_command(message: &str) -> bool {
+    let message = message.to_lowercase();
+    message.contains("exec") && BAD_COMMAND_WORDS.iter().any(|word| message.contains(word))
+        || message.contains("command that was not found")
+}
+
+/// How a container stands, by the engine's word for it. Podman calls a container `stopped` before its clean-up is done,
+/// so only later words are an end.
+fn state_of(seen: &Inspect) -> ContainerState {
+    match seen.state.status.as_str() {
+        "created" | "configured" | "initialized" => ContainerState::Created,
+        "exited" | "dead" | "removing" => ContainerState::Exited(end_of(seen)),
+        _ => ContainerState::Running {
+            pid: u32::try_from(seen.state.pid).ok().filter(|pid| *pid > 0),
+        },
+    }
+}
+
+fn end_of(seen: &Inspect) -> ContainerEnd {
+    ContainerEnd {
+        exit_code: seen.state.exit_code,
+        oom_killed: seen.state.oom_killed,
+        memory_limit_bytes: u64::try_from(seen.host_config.memory).unwrap_or(0),
+        error: words(&seen.state.error),
+    }
+}
+
+impl Engine for ContainerEngine {
+    fn connect(&self) -> EngineFuture<'_, EngineProfile> {
+        Box::pin(async { Ok(EngineProfile::clone(&*self.profile().await?)) })
+    }
+
+    fn found<'a>(&'a self, node: &'a NodeId) -> EngineFuture<'a, Vec<FoundContainer>> {
+        Box::pin(self.list(node))
+    }
+
+    fn image<'a>(&'a self, image: &'a str) -> EngineFuture<'a, Option<ImageFacts>> {
+        Box::pin(images::image(self, image))
+    }
+
+    fn pull<'a>(
+        &'a self,
+        image: &'a str,
+        progress: &'a mut (dyn FnMut(PullProgress) + Send),
+    ) -> EngineFuture<'a, ()> {
+        Box::pin(images::pull(self, image, progress))
+    }
+
+    fn load_image(&self, archive: Pin<Box<dyn AsyncRead + Send>>) -> EngineFuture<'_, Vec<String>> {
+        Box::pin(images::load(self, archive))
+    }
+
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> EngineFuture<'a, Created> {
+        Box::pin(self.make(spec))
+    }
+
+    fn start<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ()> {
+        Box::pin(self.begin(id))
+    }
+
+    fn await_end<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ContainerEnd> {
+        Box::pin(end::await_end(self, id))
+    }
+
+    fn inspect<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ContainerState> {
+        Box::pin(async move { Ok(state_of(&self.look(id).await?)) })
+    }
+
+    fn output<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, FirstOutput> {
+        Box::pin(output::first(self, id))
+    }
+
+    fn logs<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, LogStream> {
+        Box::pin(output::logs(self, id))
+    }
+
+    fn stop<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> EngineFuture<'a, ()> {
+        Box::pin(self.end_within(id, grace))
+    }
+
+    fn kill<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ()> {
+        Box::pin(self.kill_now(id))
+    }
+
+    fn remove<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ()> {
+        Box::pin(self.take_away(id))
+    }
+}

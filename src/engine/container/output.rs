@@ -1,0 +1,197 @@
+//! What a container printed: the engine's log is its spool while the container exists, and is read once at the end.
+
+use super::super::{
+    EngineError, EngineKind, FirstBytes, FirstOutput, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST,
+    JOB_OUTPUT_MAX_MOST, LABEL_OUTPUT_MAX, LogChunk, LogStream, OutputStream,
+};
+use super::bounds::LOG_SILENCE_MAX;
+use super::http::{Call, Reply};
+use super::log_frames::{CALL, LogFrames};
+use super::wire::Inspect;
+use super::{ContainerEngine, container_path};
+use crate::model::{ContainerId, RUN_OUTPUT_MAX};
+use bytes::Bytes;
+use futures_lite::StreamExt;
+use hyper::Method;
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What Docker's `local` driver and Podman's `k8s-file` store around one line, at most: time, stream, lengths.
+const LINE_OVERHEAD: u64 = 64;
+
+/// Opens the log and returns its pieces.
+pub(super) async fn logs(
+    engine: &ContainerEngine,
+    id: &ContainerId,
+) -> Result<LogStream, EngineError> {
+    let path = container_path(id, "/logs?stdout=true&stderr=true")?;
+    let reply = engine
+        .call(Call::new(CALL, Method::GET, path, LOG_SILENCE_MAX))
+        .await;
+    let reply = reply.map_err(|e| super::missing_container(e, id))?;
+    let state = (reply, LogFrames::default(), Bytes::new(), 0_u64);
+    let pieces = futures_lite::stream::try_unfold(
+        state,
+        |(mut reply, mut frames, mut input, mut read)| async move {
+            let chunk = next(&mut reply, &mut frames, &mut input, &mut read).await?;
+            Ok(chunk.map(|chunk| (chunk, (reply, frames, input, read))))
+        },
+    );
+    Ok(Box::pin(pieces))
+}
+
+async fn next(
+    reply: &mut Reply,
+    frames: &mut LogFrames,
+    input: &mut Bytes,
+    read: &mut u64,
+) -> Result<Option<LogChunk>, EngineError> {
+    loop {
+        if let Some(chunk) = frames.next(input)? {
+            *read += chunk.bytes.len() as u64;
+            if *read > JOB_OUTPUT_MAX_MOST {
+                return Err(EngineError::TooLarge {
+                    call: CALL,
+                    what: "the log",
+                    limit: JOB_OUTPUT_MAX_MOST,
+                });
+            }
+            return Ok(Some(chunk));
+        }
+        match reply.chunk().await? {
+            Some(bytes) => *input = bytes,
+            None if frames.may_end() => return Ok(None),
+            None => {
+                return Err(EngineError::Vanished {
+                    call: CALL,
+                    detail: "inside a frame".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// The first bytes of both streams, and whether there was more.
+pub(super) async fn first(
+    engine: &ContainerEngine,
+    id: &ContainerId,
+) -> Result<FirstOutput, EngineError> {
+    let kind = engine.profile().await?.kind;
+    let seen = engine.look(id).await?;
+    let mut output = FirstOutput::default();
+    let mut stored = 0_u64;
+    let mut log = logs(engine, id).await?;
+    while let Some(chunk) = log.next().await {
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            // Longer than any cap that we set: enough was read.
+            Err(EngineError::TooLarge {
+                what: "the log", ..
+            }) => {
+                stored = u64::MAX;
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        stored = stored.saturating_add(chunk.bytes.len() as u64 + LINE_OVERHEAD);
+        match chunk.stream {
+            OutputStream::Stdout => keep_first(&mut output.stdout, &chunk.bytes),
+            OutputStream::Stderr => keep_first(&mut output.stderr, &chunk.bytes),
+        }
+    }
+    if may_have_rotated(kind, &seen, stored) {
+        output.stdout.truncated = true;
+        output.stderr.truncated = true;
+    }
+    Ok(output)
+}
+
+fn keep_first(first: &mut FirstBytes, bytes: &[u8]) {
+    let room = RUN_OUTPUT_MAX - first.bytes.len();
+    let kept = bytes.len().min(room);
+    // The part fits: it is at most the room.
+    let _ = first.bytes.extend_from_slice(&bytes[..kept]);
+    first.truncated |= kept < bytes.len();
+}
+
+/// Whether the engine may have dropped the oldest part of the log. Neither engine says so.
+///
+/// Docker keeps at least half the cap after a rotation, so less than that means none happened. Podman starts an empty
+/// file, so the size says nothing; but that file was made after the container started, and the first one before. Where
+/// the file cannot be seen (foreign mount namespace, other user, no birth time), size is judged as on Docker.
+///
+/// DECISION: the file's birth is compared rather than its inode, since it needs nothing remembered across a restart of
+/// this program. What it misses: a wall clock set back between start and rotation.
+fn may_have_rotated(kind: EngineKind, seen: &Inspect, stored: u64) -> bool {
+    let cap = seen
+        .config
+        .labels
+        .get(LABEL_OUTPUT_MAX)
+        .and_then(|cap| cap.parse().ok());
+    let cap: u64 = cap
+        .unwrap_or(JOB_OUTPUT_MAX_DEFAULT)
+        .max(JOB_OUTPUT_MAX_LEAST);
+    let reborn = match kind {
+        EngineKind::Podman => log_birth(&seen.log_path).zip(instant(&seen.state.started_at)),
+        EngineKind::Docker => None,
+    };
+    match reborn {
+        Some((birth, started)) => birth > started,
+        None => stored >= cap / 2,
+    }
+}
+
+fn log_birth(path: &str) -> Option<SystemTime> {
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BTIME).ok()?;
+    let has_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let since_epoch = Duration::new(
+        found.stx_btime.tv_sec.try_into().ok()?,
+        found.stx_btime.tv_nsec,
+    );
+    has_birth.then(|| UNIX_EPOCH + since_epoch)
+}
+
+/// Reads `2026-11-24T23:33:11.317508155Z`, also with an offset such as `+01:00` (Go's RFC 3339).
+fn instant(text: &str) -> Option<SystemTime> {
+    let offset_start = text.len().checked_sub("+00:00".len())?;
+    let (plain, offset) = match text.get(offset_start..)? {
+        offset if offset.starts_with(['+', '-']) => (text.get(..offset_start)?, offset),
+        _ => (text.strip_suffix('Z')?, "+00:00"),
+    };
+    let (hours, minutes) = offset[1..].split_once(':')?;
+    let shift =
+        Duration::from_secs(hours.parse::<u64>().ok()? * 3_600 + minutes.parse::<u64>().ok()? * 60);
+    let local = humantime::parse_rfc3339(&format!("{plain}Z")).ok()?;
+    if offset.starts_with('-') {
+        local.checked_add(shift)
+    } else {
+        local.checked_sub(shift)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_with_an_offset_are_the_same_instant() {
+        let utc = instant("2026-11-24T23:33:11.5Z").unwrap();
+        assert_eq!(instant("2026-11-25T00:33:11.5+01:00"), Some(utc));
+        assert_eq!(instant("2026-11-24T18:03:11.5-05:30"), Some(utc));
+        for bad in ["", "Z", "2026", "+00:00", "2026-11-24T23:33:11.5+aa:00"] {
+            assert_eq!(instant(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_are_exact_and_say_when_there_was_more() {
+        let mut first = FirstBytes::default();
+        keep_first(&mut first, &[1; RUN_OUTPUT_MAX - 1]);
+        keep_first(&mut first, &[2]);
+        assert!(!first.truncated);
+        assert_eq!(first.bytes.len(), RUN_OUTPUT_MAX);
+        keep_first(&mut first, &[3]);
+        assert!(first.truncated);
+        assert_eq!(first.bytes.last(), Some(&2));
+    }
+}
