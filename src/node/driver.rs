@@ -1,0 +1,434 @@
+//! The one loop: events in, decisions stored, outputs out.
+
+use super::NodeError;
+use super::finder::{EngineNews, Finder};
+use super::perform::{News, Performer};
+use super::requests::Requests;
+use crate::agent::{Agent, AgentConfig, Event, Gate, Output, TURN_EVENTS_MAX};
+use crate::api::ApiCall;
+use crate::board::BootClock;
+use crate::model::{ApiReply, Batch, DenyReason, EngineFacts, Now, StoredState};
+use crate::store::{Store, StoreError, StoreReport, WriterRefusal};
+use crate::swarm::HostEvent;
+use async_channel::Receiver;
+use async_io::Timer;
+use futures_lite::FutureExt;
+use std::future::Future;
+use std::time::Duration;
+
+/// First and longest pause before a store that failed is opened again.
+const REOPEN_AFTER_MS: (u64, u64) = (1_000, 5_000);
+
+/// How long a stopping node waits for its last commits and for activities to be let go: exit within 2 s.
+const STOP_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// What an operator may want to know while the node runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeEvent {
+    /// The engine answers, for the first time or again.
+    EngineFound(EngineFacts),
+    /// No engine answers; it is looked for.
+    EngineAway {
+        /// What was tried.
+        why: String,
+    },
+    /// The store failed; existing containers go on.
+    StoreFailed {
+        /// Why.
+        why: String,
+    },
+    /// The store is back.
+    StoreBack,
+    /// Something about the swarm.
+    Swarm(HostEvent),
+}
+
+/// What the loop waits for.
+#[derive(Debug)]
+enum Input {
+    Call(ApiCall),
+    News(News),
+    Engine(EngineNews),
+    Store(StoreReport),
+    Swarm(HostEvent),
+    Deadline,
+    Stop,
+}
+
+/// Who decides now.
+#[derive(Debug)]
+enum Deciders {
+    /// An agent and its gate.
+    Working { agent: Box<Agent>, gate: Gate },
+    /// A commit failed. Waits until the store is open again and every activity is let go.
+    Rebuilding {
+        stored: Option<Box<StoredState>>,
+        reopen_at_ms: Option<u64>,
+        pause_ms: u64,
+    },
+}
+
+/// Everything that the loop owns.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) config: AgentConfig,
+    pub(super) clock: BootClock,
+    pub(super) store: Store,
+    pub(super) calls: Receiver<ApiCall>,
+    pub(super) performer: Performer,
+    pub(super) news: Receiver<News>,
+    pub(super) finder: Finder,
+    pub(super) engine_news: Receiver<EngineNews>,
+    pub(super) swarm: Receiver<HostEvent>,
+}
+
+/// The loop's own state.
+#[derive(Debug)]
+struct Loop<T> {
+    parts: Driver,
+    requests: Requests,
+    reports: Receiver<StoreReport>,
+    deciders: Deciders,
+    commit: u64,
+    engine: Option<Result<EngineFacts, String>>,
+    tell: T,
+}
+
+impl Driver {
+    /// Drives until `stop` is ready, then commits what is left and closes the store.
+    ///
+    /// # Errors
+    /// The store's writer has ended, or its files could not be closed.
+    pub(super) async fn run(
+        self,
+        stored: StoredState,
+        stop: impl Future<Output = ()>,
+        tell: impl FnMut(NodeEvent),
+    ) -> Result<(), NodeError> {
+        let agent = Box::new(Agent::recover(
+            self.config.clone(),
+            stored,
+            self.clock.now(),
+        ));
+        let mut this = Loop {
+            reports: self.store.reports(),
+            deciders: Deciders::Working {
+                agent,
+                gate: Gate::default(),
+            },
+            parts: self,
+            requests: Requests::default(),
+            commit: 0,
+            engine: None,
+            tell,
+        };
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            this.turn()?;
+            match this.next(stop.as_mut()).await {
+                Input::Stop => break,
+                first => this.take(first)?,
+            }
+        }
+        this.finish().await
+    }
+}
+
+impl<T: FnMut(NodeEvent)> Loop<T> {
+    /// Waits for the next thing to happen. Completions come before new work.
+    async fn next(&self, stop: impl Future<Output = ()>) -> Input {
+        let (accepts_calls, deadline_ms) = match &self.deciders {
+            Deciders::Working { agent, gate } => (
+                !gate.is_full(),
+                agent.next_deadline().map(|deadline| deadline.0),
+            ),
+            Deciders::Rebuilding { reopen_at_ms, .. } => (true, *reopen_at_ms),
+        };
+        let parts = &self.parts;
+        let stop = async {
+            stop.await;
+            Input::Stop
+        };
+        let calls = async {
+            if accepts_calls {
+                received(&parts.calls, Input::Call).await
+            } else {
+                std::future::pending().await
+            }
+        };
+        let deadline = async {
+            let Some(at) = deadline_ms else {
+                std::future::pending().await
+            };
+            let wait = at.saturating_sub(parts.clock.now().boot_ms);
+            Timer::after(Duration::from_millis(wait)).await;
+            Input::Deadline
+        };
+        stop.or(received(&self.reports, Input::Store))
+            .or(received(&parts.news, Input::News))
+            .or(received(&parts.engine_news, Input::Engine))
+            .or(received(&parts.swarm, Input::Swarm))
+            .or(deadline)
+            .or(calls)
+            .await
+    }
+
+    /// Takes what happened, and up to a turn's worth of what else is ready.
+    fn take(&mut self, first: Input) -> Result<(), NodeError> {
+        self.input(first)?;
+        for _ in 1..TURN_EVENTS_MAX {
+            let accepts_calls = match &self.deciders {
+                Deciders::Working { gate, .. } => !gate.is_full(),
+                Deciders::Rebuilding { .. } => true,
+            };
+            let input = if let Ok(news) = self.parts.news.try_recv() {
+                Input::News(news)
+            } else if let Some(call) = accepts_calls
+                .then(|| self.parts.calls.try_recv().ok())
+                .flatten()
+            {
+                Input::Call(call)
+            } else {
+                return Ok(());
+            };
+            self.input(input)?;
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, input: Input) -> Result<(), NodeError> {
+        let now = self.parts.clock.now();
+        match input {
+            Input::Call(call) => self.call(call, now),
+            Input::News(News::Progress { id, progress }) => {
+                self.event(Event::Progress { id, progress }, now)
+            }
+            Input::News(News::Done { id, result }) => {
+                self.parts.performer.ended(&id);
+                self.event(Event::Done { id, result }, now);
+            }
+            Input::Engine(news) => self.engine(news, now),
+            Input::Store(report) => return self.report(report, now),
+            Input::Swarm(event) => (self.tell)(NodeEvent::Swarm(event)),
+            Input::Deadline => self.deadline(now)?,
+            Input::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event, now: Now) {
+        if let Deciders::Working { agent, .. } = &mut self.deciders {
+            agent.handle(event, now);
+        }
+    }
+
+    fn call(&mut self, call: ApiCall, now: Now) {
+        match &mut self.deciders {
+            Deciders::Working { agent, .. } => {
+                let id = self.requests.keep(call.reply);
+                agent.handle(
+                    Event::Request {
+                        id,
+                        request: call.request,
+                    },
+                    now,
+                );
+            }
+            Deciders::Rebuilding { .. } => {
+                call.reply
+                    .send(ApiReply::Denied(DenyReason::StoreUnavailable { job: None }));
+            }
+        }
+    }
+
+    fn engine(&mut self, news: EngineNews, now: Now) {
+        let (seen, event) = match news {
+            EngineNews::Found { facts, containers } => {
+                (Ok(facts.clone()), Event::EngineFound { facts, containers })
+            }
+            EngineNews::Away { why } => (Err(why.clone()), Event::EngineAway { why }),
+        };
+        if self.engine.as_ref() != Some(&seen) {
+            (self.tell)(match &seen {
+                Ok(facts) => NodeEvent::EngineFound(facts.clone()),
+                Err(why) => NodeEvent::EngineAway { why: why.clone() },
+            });
+            self.engine = Some(seen);
+        }
+        self.event(event, now);
+    }
+
+    fn deadline(&mut self, now: Now) -> Result<(), NodeError> {
+        match &mut self.deciders {
+            Deciders::Working { agent, .. } => agent.handle(Event::Timeout, now),
+            Deciders::Rebuilding { reopen_at_ms, .. } => {
+                if reopen_at_ms.is_some_and(|at| at <= now.boot_ms) {
+                    *reopen_at_ms = None;
+                    self.accepted(self.parts.store.reopen(now))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, report: StoreReport, now: Now) -> Result<(), NodeError> {
+        match (report, &mut self.deciders) {
+            (StoreReport::CommitDone { .. }, Deciders::Working { gate, .. }) => {
+                let outputs = gate.committed();
+                self.perform(outputs);
+            }
+            (StoreReport::CommitFailed { error, .. }, Deciders::Working { .. }) => {
+                self.commit_failed(&error, now)
+            }
+            (StoreReport::Reopened(state), Deciders::Rebuilding { stored, .. }) => {
+                *stored = Some(state)
+            }
+            (
+                StoreReport::ReopenFailed { error },
+                Deciders::Rebuilding {
+                    reopen_at_ms,
+                    pause_ms,
+                    ..
+                },
+            ) => {
+                log::debug!("the store is not back yet: {error}");
+                *pause_ms = (*pause_ms * 2).min(REOPEN_AFTER_MS.1);
+                *reopen_at_ms = Some(now.boot_ms + *pause_ms);
+            }
+            // One batch is in flight at a time, and none while rebuilding.
+            (_, _) => {}
+        }
+        Ok(())
+    }
+
+    /// A crash of the deciders, not of the process.
+    fn commit_failed(&mut self, error: &StoreError, now: Now) {
+        (self.tell)(NodeEvent::StoreFailed {
+            why: error.to_string(),
+        });
+        let rebuilding = Deciders::Rebuilding {
+            stored: None,
+            reopen_at_ms: Some(now.boot_ms + REOPEN_AFTER_MS.0),
+            pause_ms: REOPEN_AFTER_MS.0,
+        };
+        let dropped = match std::mem::replace(&mut self.deciders, rebuilding) {
+            Deciders::Working { gate, .. } => gate.fail(),
+            Deciders::Rebuilding { .. } => Vec::new(),
+        };
+        self.requests.fail(dropped);
+        self.parts.finder.forget();
+        self.parts.performer.let_go();
+    }
+
+    /// Closes the turn: stores its writes and performs what the gate lets out.
+    fn turn(&mut self) -> Result<(), NodeError> {
+        if let Deciders::Rebuilding { stored, .. } = &mut self.deciders
+            && self.parts.performer.is_idle()
+            && let Some(stored) = stored.take()
+        {
+            let agent = Agent::recover(self.parts.config.clone(), *stored, self.parts.clock.now());
+            self.deciders = Deciders::Working {
+                agent: Box::new(agent),
+                gate: Gate::default(),
+            };
+            // What an earlier agent's search found is of that agent's time.
+            while self.parts.engine_news.try_recv().is_ok() {}
+            (self.tell)(NodeEvent::StoreBack);
+        }
+        let Deciders::Working { agent, gate } = &mut self.deciders else {
+            return Ok(());
+        };
+        let outputs = gate.admit(agent.turn());
+        let batch = gate.next_batch();
+        if let Some(batch) = batch {
+            self.commit(batch)?;
+        }
+        self.perform(outputs);
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), NodeError> {
+        self.commit += 1;
+        let taken = self.parts.store.commit(self.commit, batch);
+        self.accepted(taken)
+    }
+
+    /// The writer's queue has room for what this loop tells it, so only a dead writer refuses.
+    fn accepted(&self, taken: Result<(), WriterRefusal>) -> Result<(), NodeError> {
+        taken.map_err(|_| NodeError::WriterEnded(self.parts.config.me.clone()))
+    }
+
+    fn perform(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Reply { request, reply } => self.requests.answer(request, *reply),
+                Output::Begin { id, activity } => self.parts.performer.begin(id, activity),
+                Output::Stop { id } => self.parts.performer.stop(&id),
+                Output::Find => self.parts.finder.find(),
+                // No peer is a compute node of this requester until the swarm speaks the protocol.
+                Output::Send { to, message } => log::debug!("not sent to {to}: {message:?}"),
+            }
+        }
+    }
+
+    /// Commits what is left, lets activities go with their containers running, and closes the store.
+    async fn finish(mut self) -> Result<(), NodeError> {
+        self.parts.performer.let_go();
+        let flushed = async {
+            self.flush().await;
+        };
+        let given_up = async {
+            Timer::after(STOP_WITHIN).await;
+        };
+        flushed.or(given_up).await;
+        self.parts.store.close().await?;
+        Ok(())
+    }
+
+    /// Waits for the commit in flight and for the activities, then commits the ride-alongs.
+    async fn flush(&mut self) {
+        while !self.parts.performer.is_idle() {
+            let Ok(news) = self.parts.news.recv().await else {
+                return;
+            };
+            if let News::Done { id, .. } = news {
+                self.parts.performer.ended(&id);
+            }
+        }
+        loop {
+            let Deciders::Working { gate, .. } = &mut self.deciders else {
+                return;
+            };
+            if !gate.is_committing() {
+                let Some(batch) = gate.next_batch().or_else(|| gate.last_batch()) else {
+                    return;
+                };
+                if self.commit(batch).is_err() {
+                    return;
+                }
+            }
+            match self.reports.recv().await {
+                Ok(StoreReport::CommitDone { .. }) => {
+                    if let Deciders::Working { gate, .. } = &mut self.deciders {
+                        // Replies may leave; nothing else is begun any more.
+                        let released = gate.committed();
+                        let replies = released
+                            .into_iter()
+                            .filter(|output| matches!(output, Output::Reply { .. }));
+                        let replies = replies.collect();
+                        self.perform(replies);
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// What a channel brings next; for ever nothing once it is closed.
+async fn received<T>(channel: &Receiver<T>, input: impl FnOnce(T) -> Input) -> Input {
+    match channel.recv().await {
+        Ok(item) => input(item),
+        Err(_) => std::future::pending().await,
+    }
+}

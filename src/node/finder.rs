@@ -1,0 +1,145 @@
+//! Looks for the engine and lists this node's containers, until the engine answers.
+
+use crate::agent::{Found, FoundState};
+use crate::engine::{ContainerState, Engine, EngineError, FoundContainer};
+use crate::model::{EngineFacts, NodeId};
+use async_channel::{Receiver, Sender};
+use async_executor::{Executor, Task};
+use async_io::Timer;
+use futures_lite::FutureExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often an engine that is away is looked for: soon enough for a person who starts it, two dozen bytes of work.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// What the finder has to say.
+#[derive(Debug)]
+pub(super) enum EngineNews {
+    /// It answered.
+    Found {
+        facts: EngineFacts,
+        containers: Vec<Found>,
+    },
+    /// It does not; looked for again by itself.
+    Away { why: String },
+}
+
+/// At most one search at a time.
+#[derive(Debug)]
+pub(super) struct Finder {
+    engine: Arc<dyn Engine>,
+    node: NodeId,
+    executor: Arc<Executor<'static>>,
+    news: Sender<EngineNews>,
+    search: Option<(Sender<()>, Task<()>)>,
+}
+
+impl Finder {
+    pub(super) fn new(
+        engine: Arc<dyn Engine>,
+        node: NodeId,
+        executor: Arc<Executor<'static>>,
+    ) -> (Self, Receiver<EngineNews>) {
+        // One search at a time, which says one thing at a time.
+        let (news, receiver) = async_channel::bounded(1);
+        (
+            Self {
+                engine,
+                node,
+                executor,
+                news,
+                search: None,
+            },
+            receiver,
+        )
+    }
+
+    /// Searches, or looks once more at once if a search is under way.
+    pub(super) fn find(&mut self) {
+        if let Some((nudge, task)) = &self.search
+            && !task.is_finished()
+        {
+            // Full: a nudge is waiting already.
+            let _ = nudge.try_send(());
+            return;
+        }
+        let (nudge, nudges) = async_channel::bounded(1);
+        let task = self.executor.spawn(search(
+            self.engine.clone(),
+            self.node.clone(),
+            self.news.clone(),
+            nudges,
+        ));
+        self.search = Some((nudge, task));
+    }
+
+    /// Forgets a search under way: what it would find is of an earlier agent's time.
+    pub(super) fn forget(&mut self) {
+        self.search = None;
+    }
+}
+
+async fn search(
+    engine: Arc<dyn Engine>,
+    node: NodeId,
+    news: Sender<EngineNews>,
+    nudges: Receiver<()>,
+) {
+    loop {
+        match look(engine.as_ref(), &node).await {
+            Ok((facts, containers)) => {
+                let _ = news.send(EngineNews::Found { facts, containers }).await;
+                // A nudge that came during this look asks for what came after it.
+                if nudges.try_recv().is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                if news
+                    .send(EngineNews::Away {
+                        why: error.to_string(),
+                    })
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+                let nudged = async {
+                    // A closed channel is a finder that forgot this search; the task is dropped with it.
+                    let _ = nudges.recv().await;
+                };
+                let waited = async {
+                    Timer::after(LOOK_EVERY).await;
+                };
+                nudged.or(waited).await;
+            }
+        }
+    }
+}
+
+async fn look(
+    engine: &dyn Engine,
+    node: &NodeId,
+) -> Result<(EngineFacts, Vec<Found>), EngineError> {
+    let profile = engine.connect().await?;
+    let containers = engine.found(node).await?;
+    Ok((
+        profile.facts(),
+        containers.into_iter().filter_map(found).collect(),
+    ))
+}
+
+/// What carries this node's label but no execution's was not made by this program and is left alone.
+fn found(container: FoundContainer) -> Option<Found> {
+    let state = match container.state {
+        ContainerState::Created => FoundState::Created,
+        ContainerState::Running { .. } => FoundState::Running,
+        ContainerState::Exited(_) => FoundState::Exited,
+    };
+    Some(Found {
+        container: container.id,
+        execution: container.execution?,
+        state,
+    })
+}

@@ -1,0 +1,22 @@
+//! `Discard`: nothing of the execution is left.
+
+use super::{Tools, failure};
+use crate::model::{ExecutionId, Failure};
+
+/// By label, not by a remembered id: it also takes what an unfinished create left behind.
+pub(super) async fn discard(tools: &Tools, execution: &ExecutionId) -> Result<(), Failure> {
+    let engine = tools.engine.as_ref();
+    for container in engine
+        .found(&tools.node)
+        .await
+        .map_err(|error| failure(&error))?
+    {
+        if container.execution.as_ref() == Some(execution) {
+            engine
+                .remove(&container.id)
+                .await
+                .map_err(|error| failure(&error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `Run`: start unless started before, await the end, read the output and the true exit code.
+
+use super::leash::{Leash, Pull};
+use super::{News, Tools, failure, let_go};
+use crate::agent::{ActivityId, Entry, Progress, RunFailure};
+use crate::engine::{ContainerEnd, ContainerState, EngineError, StopCause};
+use crate::model::{ContainerId, Failure, FailureKind, RunOutput};
+use std::time::Duration;
+
+/// What a container gets between being asked to end and being killed: Docker's and Podman's own default.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(
+    tools: &Tools,
+    id: &ActivityId,
+    container: &ContainerId,
+    entry: Entry,
+    leash: &Leash,
+) -> Result<RunOutput, RunFailure> {
+    let engine = tools.engine.as_ref();
+    let wrong = |error: EngineError| RunFailure {
+        failure: failure(&error),
+        output: None,
+    };
+    let state = match entry {
+        Entry::Prepared => ContainerState::Created,
+        Entry::Found => engine.inspect(container).await.map_err(wrong)?,
+    };
+    let (end, cause) = match state {
+        ContainerState::Exited(end) => (end, StopCause::Itself),
+        ContainerState::Created | ContainerState::Running { .. } => {
+            if state == ContainerState::Created {
+                engine.start(container).await.map_err(wrong)?;
+            }
+            let started = News::Progress {
+                id: id.clone(),
+                progress: Progress::Started,
+            };
+            // A closed channel is a node that ends.
+            let _ = tools.news.send(started).await;
+            match leash.or_pulled(engine.await_end(container)).await {
+                Ok(end) => (end.map_err(wrong)?, StopCause::Itself),
+                Err(Pull::LetGo) => {
+                    return Err(RunFailure {
+                        failure: let_go(),
+                        output: None,
+                    });
+                }
+                Err(Pull::Stop) => {
+                    engine.stop(container, STOP_GRACE).await.map_err(wrong)?;
+                    match leash.or_pulled(engine.await_end(container)).await {
+                        Ok(end) => (end.map_err(wrong)?, StopCause::Node),
+                        Err(_) => {
+                            return Err(RunFailure {
+                                failure: let_go(),
+                                output: None,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    };
+    let first = engine.output(container).await.map_err(wrong)?;
+    let output = RunOutput {
+        stdout: first.stdout.bytes.to_vec(),
+        stdout_truncated: first.stdout.truncated,
+        stderr: first.stderr.bytes.to_vec(),
+        stderr_truncated: first.stderr.truncated,
+        exit_code: end.exit_code,
+    };
+    match unusual(&end, cause) {
+        Some(failure) => Err(RunFailure {
+            failure,
+            output: Some(output),
+        }),
+        None => Ok(output),
+    }
+}
+
+/// An end that says nothing about the job's own work.
+fn unusual(end: &ContainerEnd, cause: StopCause) -> Option<Failure> {
+    if end.is_out_of_memory(cause) {
+        let certainty = if end.oom_killed { "" } else { ", probably" };
+        let limit = end.memory_limit_bytes;
+        let message =
+            format!("the container was killed{certainty} out of memory (limit {limit} bytes)");
+        return Some(Failure::new(FailureKind::OutOfMemory, message));
+    }
+    let message = format!("the container could not be started: {}", end.error);
+    (!end.error.is_empty()).then(|| Failure::new(FailureKind::Entrypoint, message))
+}
