@@ -15,3 +15,6 @@ mod tidy;
 mod config;
 // The libp2p host: connections, faults, identity.
 mod swarm;
+// Jobs through the real node in real containers.
+mod lifecycle;
+mod support;

@@ -16,10 +16,11 @@ const CPU_MILLIS_LEAST: u64 = 10;
 /// Open files that a process starts with; what programs expect, since some loop over all of them.
 const NOFILE_SOFT: u64 = 1_024;
 /// Open files that it may raise that to.
-const NOFILE_HARD: u64 = 65_536;
+const NOFILE_HARD: u64 = 4_096;
 /// Processes of the container's user. Counted over the whole machine when the engine runs without root, so the real
-/// bound is `PIDS_MAX`; named only because Podman fills in what is missing with a maximum that it may not set.
-const NPROC: u64 = 65_536;
+/// bound is `PIDS_MAX`; named only because Podman fills in what is missing with a maximum that it may not set. Below the
+/// 32,768 that Podman leaves itself, which our own limit does not show.
+const NPROC: u64 = 16_384;
 /// Nanoseconds of one thousandth of a core a second.
 const NANOS_PER_MILLI_CPU: u64 = 1_000_000;
 

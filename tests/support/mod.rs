@@ -1,0 +1,6 @@
+//! What the test modules share.
+
+pub(crate) mod http;
+pub(crate) mod jobs;
+pub(crate) mod node;
+pub(crate) mod wait;

@@ -1,0 +1,143 @@
+//! `TestNode`: the real node on loopback, on a thread of its own.
+
+use super::http::{self, Answer};
+use super::wait;
+use codling::config::{Config, Raw, Surroundings};
+use codling::node::{Node, NodeError, NodeEvent};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+
+/// The private Podman service that `scripts/engine` started. A missing engine fails the run.
+#[track_caller]
+pub(crate) fn real_engine() -> PathBuf {
+    let socket = std::env::var("CODLING_TEST_ENGINE")
+        .expect("CODLING_TEST_ENGINE: start the tests with scripts/test");
+    PathBuf::from(socket)
+}
+
+/// A running node. Dropping it stops it cleanly.
+#[derive(Debug)]
+pub(crate) struct TestNode {
+    pub(crate) id: String,
+    pub(crate) api: SocketAddr,
+    pub(crate) swarm: SocketAddr,
+    events: Receiver<NodeEvent>,
+    stop: async_channel::Sender<()>,
+    thread: Option<JoinHandle<Result<(), NodeError>>>,
+}
+
+impl TestNode {
+    /// Starts a node on `dir` with further flags; ports are free ones on loopback.
+    #[track_caller]
+    pub(crate) fn start(dir: &Path, flags: &[(&str, &str)]) -> Self {
+        let node = open(dir, flags).expect("the node opens");
+        let started = node.started().clone();
+        let (tell, events) = channel();
+        let (stop, stopped) = async_channel::bounded::<()>(1);
+        let thread = std::thread::spawn(move || {
+            let stop = async move {
+                let _ = stopped.recv().await;
+            };
+            node.run(stop, move |event| drop(tell.send(event)))
+        });
+        let swarm = started.swarm[0];
+        Self {
+            id: started.id.0,
+            api: started.api,
+            swarm,
+            events,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// One API call.
+    #[track_caller]
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        http::request(self.api, method, &format!("/api/v1/{path}"), body).expect("the API answers")
+    }
+
+    /// Submits a job; its id.
+    #[track_caller]
+    pub(crate) fn submit(&self, submission: &Value) -> String {
+        let answer = self.call("PUT", "orchestrator/jobs", Some(submission));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["JobID"].as_str().expect("a job id").to_owned()
+    }
+
+    /// The job with its executions and history, once it is in a terminal state.
+    #[track_caller]
+    pub(crate) fn ended(&self, job: &str) -> Value {
+        let path = format!("orchestrator/jobs/{job}?include=executions,history");
+        wait::until("the job ends", || {
+            let body = self.call("GET", &path, None).body;
+            match body["Job"]["State"]["StateType"].as_str() {
+                Some("Completed" | "Failed" | "Stopped") => Ok(body),
+                _ => Err(body),
+            }
+        })
+    }
+
+    /// The next event that `pick` takes.
+    #[track_caller]
+    pub(crate) fn event<T>(&self, what: &str, mut pick: impl FnMut(&NodeEvent) -> Option<T>) -> T {
+        let mut seen = Vec::new();
+        loop {
+            let event = self.events.recv_timeout(wait::LONG);
+            let event = event.unwrap_or_else(|_| panic!("{what} did not happen; seen: {seen:?}"));
+            if let Some(picked) = pick(&event) {
+                return picked;
+            }
+            seen.push(event);
+        }
+    }
+
+    /// Stops the node as SIGTERM does.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> Result<(), NodeError> {
+        self.end().expect("the node was running")
+    }
+
+    fn end(&mut self) -> Option<Result<(), NodeError>> {
+        let _ = self.stop.try_send(());
+        self.thread
+            .take()
+            .map(|thread| thread.join().expect("the node's thread ends"))
+    }
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// Opens a node that does not run yet.
+pub(crate) fn open(dir: &Path, flags: &[(&str, &str)]) -> Result<Node, NodeError> {
+    let fixed = [
+        ("api-port", "0"),
+        ("port", "0"),
+        ("swarm-host", "127.0.0.1"),
+    ];
+    let dir = dir.display().to_string();
+    let mut given: Vec<(String, String)> = vec![("data-dir".to_owned(), dir)];
+    for (name, value) in fixed
+        .iter()
+        .filter(|(name, _)| !flags.iter().any(|(other, _)| other == name))
+        .chain(flags)
+    {
+        given.push(((*name).to_owned(), (*value).to_owned()));
+    }
+    let raw = Raw {
+        flags: given,
+        around: Surroundings {
+            working_dir: "/".into(),
+            ..Surroundings::default()
+        },
+    };
+    let config = Config::resolve(&raw).expect("the flags are good");
+    Node::open(&config, Path::new("/"))
+}
