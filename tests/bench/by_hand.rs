@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 use super::Timing;
 use super::http::{Answer, unix};
 
+/// Memory of the job on both sides.
+pub(super) const MEMORY_BYTES: u64 = 256_000_000;
+/// CPU of the job on both sides: a whole core, so that no quota stretches what is measured.
+pub(super) const CPU_MILLIS: u64 = 1_000;
 /// How long a container of codling's may take to go once its job is completed.
 const REMOVAL_MAX: Duration = Duration::from_secs(10);
 /// Between two looks at the engine's list: a look costs the engine less than this.
@@ -67,7 +71,7 @@ pub(super) fn run(engine: &Path, image: &str) -> Timing {
     }
 }
 
-/// What codling sends for a job that names nothing but its command.
+/// What codling sends for the job that `Node::submit` describes.
 fn settings(image: &str) -> Value {
     json!({
         "Image": image,
@@ -78,13 +82,13 @@ fn settings(image: &str) -> Value {
             "NetworkMode": "none",
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
-            "Memory": 268_435_456,
-            "MemorySwap": 268_435_456,
-            "NanoCpus": 500_000_000,
+            "Memory": MEMORY_BYTES,
+            "MemorySwap": MEMORY_BYTES,
+            "NanoCpus": CPU_MILLIS * 1_000_000,
             "PidsLimit": 512,
             "Ulimits": [
-                {"Name": "nofile", "Soft": 1024, "Hard": 1024},
-                {"Name": "nproc", "Soft": 512, "Hard": 512},
+                {"Name": "nofile", "Soft": 1024, "Hard": 4096},
+                {"Name": "nproc", "Soft": 16384, "Hard": 16384},
             ],
             "LogConfig": {"Type": "k8s-file", "Config": {"max-size": "16777216"}},
         },

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::by_hand::{CPU_MILLIS, MEMORY_BYTES};
 use super::http::loopback;
 
 /// How long a node may take to answer, and a job to end.
@@ -73,7 +74,11 @@ impl Node {
     pub(super) fn submit(&self, image: &str, command: &[&str]) -> String {
         let job = json!({"Job": {
             "Name": "", "Type": "batch", "Count": 1,
-            "Tasks": [{"Name": "main", "Engine": {"Type": "docker", "Params": {"Image": image, "Parameters": command}}}],
+            "Tasks": [{
+                "Name": "main",
+                "Engine": {"Type": "docker", "Params": {"Image": image, "Parameters": command}},
+                "Resources": {"CPU": format!("{CPU_MILLIS}m"), "Memory": format!("{MEMORY_BYTES}")},
+            }],
         }});
         let answer = loopback(self.port, "PUT", "/api/v1/orchestrator/jobs", Some(&job)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
