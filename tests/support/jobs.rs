@@ -12,3 +12,11 @@ pub(crate) fn shell(line: &str) -> Value {
         "Engine": {"Type": "docker", "Params": {"Image": IMAGE, "Parameters": ["sh", "-c", line]}},
     }]}})
 }
+
+/// The submission of a batch job that runs a command in an image.
+pub(crate) fn command(image: &str, command: &[&str]) -> Value {
+    let mut submission = shell("");
+    submission["Job"]["Tasks"][0]["Engine"]["Params"] =
+        json!({"Image": image, "Parameters": command});
+    submission
+}

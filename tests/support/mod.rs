@@ -3,4 +3,5 @@
 pub(crate) mod http;
 pub(crate) mod jobs;
 pub(crate) mod node;
+pub(crate) mod podman;
 pub(crate) mod wait;

@@ -81,6 +81,20 @@ impl TestNode {
         })
     }
 
+    /// Waits until the job's container runs.
+    #[track_caller]
+    pub(crate) fn running(&self, job: &str) {
+        let path = format!("orchestrator/jobs/{job}/executions");
+        wait::until("the job runs", || {
+            let body = self.call("GET", &path, None).body;
+            if body["Items"][0]["ComputeState"]["StateType"] == 6 {
+                Ok(())
+            } else {
+                Err(body)
+            }
+        });
+    }
+
     /// The next event that `pick` takes.
     #[track_caller]
     pub(crate) fn event<T>(&self, what: &str, mut pick: impl FnMut(&NodeEvent) -> Option<T>) -> T {

@@ -1,0 +1,39 @@
+//! What the private Podman has, seen by its own command: not through the code under test.
+
+use super::wait;
+use std::process::Command;
+
+/// The states of the containers that carry a node's label.
+#[track_caller]
+pub(crate) fn containers_of(node: &str) -> Vec<String> {
+    let filter = format!("label=codling.node={node}");
+    let text = podman(&["ps", "--all", "--filter", &filter, "--format", "{{.State}}"]);
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Waits until a node has left nothing behind.
+#[track_caller]
+pub(crate) fn until_no_container_of(node: &str) {
+    wait::until("the node's containers are removed", || {
+        let left = containers_of(node);
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
+}
+
+/// A Podman command on the private storage; its standard output.
+#[track_caller]
+pub(crate) fn podman(args: &[&str]) -> String {
+    let variable = |name| std::env::var(name).expect("start the tests with scripts/test");
+    let output = Command::new(variable("CODLING_TEST_ENGINE_SCRIPT"))
+        .arg("podman")
+        .arg(variable("CODLING_TEST_ENGINE_DIR"))
+        .args(args)
+        .output()
+        .expect("podman runs");
+    assert!(
+        output.status.success(),
+        "podman {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("podman prints text")
+}
