@@ -9,8 +9,8 @@ pub(super) fn check(mut config: Config, raw: &Raw) -> Result<Config, ConfigError
     config.data_dir = data_dir(config.data_dir, raw)?;
     if config.api_port.value == config.port.value && config.port.value != 0 {
         return Err(ConfigError::EqualPorts {
-            api_origin: named(&config.api_port.origin, "api-port"),
-            swarm_origin: named(&config.port.origin, "port"),
+            api_origin: config.api_port.origin.clone(),
+            swarm_origin: config.port.origin.clone(),
             port: config.port.value,
         });
     }
@@ -22,14 +22,6 @@ pub(super) fn check(mut config: Config, raw: &Raw) -> Result<Config, ConfigError
     }
     config.notes = notes(&config, raw);
     Ok(config)
-}
-
-/// An error about two settings must name both, so a default is named by its flag.
-fn named(origin: &Origin, flag: &str) -> Origin {
-    match origin {
-        Origin::Default => Origin::Rule(format!("default of --{flag}")),
-        other => other.clone(),
-    }
 }
 
 /// Replaces the origin of a default data directory by the rule that chose it.

@@ -48,9 +48,7 @@ pub enum ConfigError {
         second: String,
     },
     /// REST and the swarm on one port.
-    #[error(
-        "the REST API ({api_origin}) and the swarm ({swarm_origin}) cannot both use port {port}"
-    )]
+    #[error("--api-port and --port are both {port} ({api_origin}; {swarm_origin})")]
     EqualPorts {
         /// Where --api-port comes from.
         api_origin: Origin,
@@ -81,10 +79,11 @@ impl ConfigError {
         match self {
             Self::BadValue { wrong, .. } => wrong.hint.clone(),
             Self::GivenTwice { name, .. } => format!("keep one --{name}"),
-            Self::EqualPorts { port, .. } => format!(
-                "--api-port is for REST, --port (or --swarm-port) for other nodes: leave --api-port {port} and give \
-                 another --port, or the other way round"
-            ),
+            Self::EqualPorts { .. } => {
+                "--api-port is for the REST API, --port (or --swarm-port) for other nodes: change \
+                 one of them"
+                    .to_owned()
+            }
             Self::NotLoopback { .. } => {
                 "whoever reaches that address can run containers here: keep the default and \
                  tunnel (ssh -L 1234:127.0.0.1:1234), or add --api-open on a network you trust"

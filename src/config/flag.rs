@@ -151,7 +151,13 @@ macro_rules! shown_by_display {
         }
     )*};
 }
-shown_by_display!(u16, IpAddr, String, log::LevelFilter);
+shown_by_display!(u16, IpAddr, String);
+
+impl Shown for log::LevelFilter {
+    fn shown(&self) -> Option<String> {
+        Some(self.to_string().to_ascii_lowercase())
+    }
+}
 
 impl Shown for PathBuf {
     fn shown(&self) -> Option<String> {

@@ -189,6 +189,12 @@ impl Identity {
         }
     }
 
+    /// Whether a node has left a key, or a copy of one, in `dir`. Reads nothing and makes nothing.
+    #[must_use]
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(KEY_FILE).exists() || dir.join(COPY_FILE).exists()
+    }
+
     /// This node's id: the peer id in base58 text.
     #[must_use]
     pub fn node_id(&self) -> NodeId {

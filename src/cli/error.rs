@@ -1,0 +1,114 @@
+//! How a command fails, and the exit code of each way.
+
+use super::client::ClientError;
+use super::console::Console;
+use super::usage::UsageError;
+use crate::config::ConfigError;
+use std::error::Error as _;
+use std::io;
+use std::process::ExitCode;
+use thiserror::Error;
+
+/// Exit code of a command that failed at run time.
+pub(super) const FAILED: u8 = 1;
+/// Exit code of a bad flag or variable.
+pub(super) const BAD_USAGE: u8 = 2;
+/// Exit code of `serve` where another node already is.
+pub(super) const PLACE_TAKEN: u8 = 3;
+/// Exit code of `run` when the job ran out of time, as of `timeout`.
+pub(super) const TIMED_OUT: u8 = 124;
+/// Exit code of `run` when the job never ran, as of `podman run`.
+pub(super) const NEVER_RAN: u8 = 125;
+/// Exit code of `run` after SIGINT, as of a shell.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub(super) enum CliError {
+    /// The command line.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The node that was asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The same, while a job was to be run: its exit code must not be taken for the container's.
+    #[error(transparent)]
+    NotRun(ClientError),
+    /// stdout.
+    #[error("cannot write to stdout")]
+    Output(#[from] io::Error),
+    /// Signals cannot be watched.
+    #[error("cannot watch for Ctrl-C")]
+    Signals(#[source] io::Error),
+    /// A file of the user's.
+    #[error("cannot read \"{path}\"")]
+    File {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    /// No node has lived in this data directory.
+    #[error("no node has started in \"{dir}\" yet")]
+    NoIdentity { dir: String },
+    /// The key in the data directory.
+    #[error("cannot read the node's key")]
+    Identity(#[from] crate::swarm::IdentityError),
+    /// A part of the program that is not in this build.
+    #[error("{what} is not part of this build yet")]
+    NotBuilt { what: &'static str },
+}
+
+impl CliError {
+    /// Prints the error, its causes on the same line, and the hint below.
+    pub(super) fn tell(&self, console: &mut Console) {
+        if let Self::Usage(error) = self {
+            console.err(error.page().as_bytes());
+        }
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let part = error.to_string();
+            if !text.ends_with(&part) {
+                text = format!("{text}: {part}");
+            }
+            cause = error.source();
+        }
+        console.tell(&text);
+        console.hint(&self.hint());
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::Usage(error) => error.hint(),
+            Self::Config(error) => error.hint(),
+            Self::Client(error) | Self::NotRun(error) => error.hint().to_owned(),
+            Self::NoIdentity { .. } => {
+                "codling serve makes a node there when it first starts".to_owned()
+            }
+            Self::Output(_)
+            | Self::Signals(_)
+            | Self::File { .. }
+            | Self::Identity(_)
+            | Self::NotBuilt { .. } => String::new(),
+        }
+    }
+}
+
+impl From<&CliError> for ExitCode {
+    fn from(error: &CliError) -> Self {
+        Self::from(match error {
+            CliError::Usage(_) | CliError::Config(_) => BAD_USAGE,
+            CliError::NotRun(_) => NEVER_RAN,
+            CliError::Client(_)
+            | CliError::Output(_)
+            | CliError::Signals(_)
+            | CliError::File { .. }
+            | CliError::NoIdentity { .. }
+            | CliError::Identity(_)
+            | CliError::NotBuilt { .. } => FAILED,
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Follows a job's history to its end, across restarts of its node.
+
+use super::super::client::{Client, ClientError, Reply, Retry};
+use super::super::console::Console;
+use super::super::interrupt::{Interrupts, Waited};
+use super::super::wire::{HistoryItem, Page};
+use std::time::Duration;
+
+/// Pauses between polls at the start, so that a short job feels instant; then [`POLL`].
+const FIRST_POLLS_MS: [u64; 4] = [20, 30, 50, 100];
+/// Between polls once a job takes a while.
+const POLL: Duration = Duration::from_millis(250);
+/// Polls after which a job is a long one (about half a minute), and the pause from then on.
+const LONG_AFTER: usize = 120;
+const POLL_LONG: Duration = Duration::from_secs(1);
+/// Items of one page, as upstream's client asks for.
+const PAGE: usize = 100;
+/// How long a node that does not answer is waited for: longer than a board takes to boot.
+const SILENCE_MAX_S: u64 = 300;
+/// Between tries while it does not answer.
+const SILENCE_PAUSE: Duration = Duration::from_millis(500);
+/// Tries within [`SILENCE_MAX_S`].
+const SILENCE_TRIES: u64 = SILENCE_MAX_S * 2;
+
+/// How following ended.
+#[derive(Debug)]
+pub(super) enum Followed {
+    /// The job is terminal; this is what happened.
+    Ended(Vec<HistoryItem>),
+    /// A signal came first.
+    Interrupted,
+}
+
+/// Polls until the history says that it is complete; prints what is new.
+///
+/// # Errors
+/// The node refuses, or is silent for too long.
+pub(super) fn follow(
+    client: &Client,
+    job: &str,
+    interrupts: &Interrupts,
+    console: &mut Console,
+) -> Result<Followed, ClientError> {
+    let mut token: Option<String> = None;
+    let mut history: Vec<HistoryItem> = Vec::new();
+    let mut polls = 0;
+    loop {
+        let path = page_path(job, token.as_deref());
+        let Some(reply) = patiently(client, job, interrupts, console, || client.get(&path))? else {
+            return Ok(Followed::Interrupted);
+        };
+        let page: Page<HistoryItem> = reply.decode()?;
+        let next = page.next().map(str::to_owned);
+        let items = page.items.unwrap_or_default();
+        let is_full = items.len() >= PAGE;
+        for item in items {
+            if history.last().map(|last| &last.event.message) != Some(&item.event.message) {
+                console.tell(&item.event.message);
+            }
+            history.push(item);
+        }
+        if next.is_none() {
+            return Ok(Followed::Ended(history));
+        }
+        token = next;
+        if is_full {
+            continue;
+        }
+        if interrupts.wait(pause(polls)) == Waited::Interrupted {
+            return Ok(Followed::Interrupted);
+        }
+        polls += 1;
+    }
+}
+
+fn page_path(job: &str, token: Option<&str>) -> String {
+    let mut path = format!("/jobs/{job}/history?event_type=all&limit={PAGE}");
+    if let Some(token) = token {
+        path.push_str("&next_token=");
+        path.push_str(&super::super::client::segment(token));
+    }
+    path
+}
+
+fn pause(polls: usize) -> Duration {
+    match FIRST_POLLS_MS.get(polls) {
+        Some(ms) => Duration::from_millis(*ms),
+        None if polls < LONG_AFTER => POLL,
+        None => POLL_LONG,
+    }
+}
+
+/// Asks until there is an answer, as long as asking again may help. `None` when interrupted.
+///
+/// # Errors
+/// A refusal, or silence for longer than a board takes to boot.
+pub(super) fn patiently(
+    _client: &Client,
+    job: &str,
+    interrupts: &Interrupts,
+    console: &mut Console,
+    ask: impl Fn() -> Result<Reply, ClientError>,
+) -> Result<Option<Reply>, ClientError> {
+    for tries in 0..SILENCE_TRIES {
+        match ask() {
+            Ok(reply) => {
+                if tries > 0 {
+                    console.tell("the node answers again");
+                }
+                return Ok(Some(reply));
+            }
+            Err(error) if error.retry() == Retry::Later => {
+                if tries == 0 {
+                    console.tell(&format!(
+                        "the node does not answer; waiting for it, job {job} is not lost"
+                    ));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        if interrupts.wait(SILENCE_PAUSE) == Waited::Interrupted {
+            return Ok(None);
+        }
+    }
+    Err(ClientError::Lost {
+        job: job.to_owned(),
+        seconds: SILENCE_MAX_S,
+    })
+}

@@ -1,0 +1,108 @@
+//! `codling run`: submit a job, follow it to its end, end as it ended.
+//!
+//! ```text
+//!  spec.rs      flags to the job's JSON, with an idempotency token
+//!  submit       PUT; asked again under the same token while the outcome is unknown
+//!  follow.rs    GET history, page by page, until its token is empty (rest-api.md 7.2)
+//!  ending.rs    GET the job with its executions: output, reason, exit code
+//! ```
+//!
+//! Once the job is submitted a node that restarts is waited for: the job outlives it. An interrupt asks once to stop the
+//! job and ends with 130.
+
+mod ending;
+mod follow;
+mod spec;
+
+use super::client::{Client, ClientError, Retry};
+use super::commands::Run;
+use super::console::Console;
+use super::error::INTERRUPTED;
+use super::interrupt::{Interrupts, Waited};
+use super::job::ask_to_stop;
+use super::surroundings::raw;
+use super::wire::Submitted;
+use super::{CliError, Ended};
+use crate::config::Surroundings;
+use follow::Followed;
+use std::time::Duration;
+
+/// Between two tries while a node starts, is busy or cannot write.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Tries of one submission: a minute, longer than any node needs to open its store again.
+const SUBMIT_TRIES: u32 = 60;
+/// How long the request to stop may take after an interrupt: whoever pressed Ctrl-C is waiting.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// Performs `codling run`.
+pub(super) fn run(
+    args: &Run,
+    around: Surroundings,
+    console: &mut Console,
+) -> Result<Ended, CliError> {
+    let body = spec::submission(args)?;
+    let client = Client::new(&raw(
+        around,
+        [("api-host", &args.api_host), ("api-port", &args.api_port)],
+    ))?;
+    let interrupts = Interrupts::watch().map_err(CliError::Signals)?;
+    let Some(submitted) = submit(&client, &body, &interrupts).map_err(CliError::NotRun)? else {
+        console.tell("interrupted; whether the job was taken is not known");
+        return Ok(Ended(INTERRUPTED));
+    };
+    for warning in submitted.warnings.iter().flatten() {
+        console.tell(warning);
+    }
+    let job = submitted.job_id;
+    console.tell(&format!("job {job} submitted"));
+    match follow::follow(&client, &job, &interrupts, console).map_err(CliError::NotRun)? {
+        Followed::Interrupted => Ok(interrupted(&client, &job, console)),
+        Followed::Ended(history) => {
+            let reply = follow::patiently(&client, &job, &interrupts, console, || {
+                client.get(&format!("/jobs/{job}?include=executions"))
+            })
+            .map_err(CliError::NotRun)?;
+            match reply {
+                Some(reply) => ending::ending(&reply, &history, args, console),
+                None => Ok(Ended(INTERRUPTED)),
+            }
+        }
+    }
+}
+
+/// `None` when interrupted. The first call must find a node; after a call whose outcome is unknown the same token is sent
+/// again, so the job is taken once.
+fn submit(
+    client: &Client,
+    body: &[u8],
+    interrupts: &Interrupts,
+) -> Result<Option<Submitted>, ClientError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match client.put("/jobs", body) {
+            Ok(reply) => return reply.decode().map(Some),
+            Err(error @ (ClientError::NoNode { .. } | ClientError::Unreachable { .. }))
+                if tries == 1 =>
+            {
+                return Err(error);
+            }
+            Err(error) if error.retry() == Retry::Later && tries < SUBMIT_TRIES => {}
+            Err(error) => return Err(error),
+        }
+        if interrupts.wait(RETRY_PAUSE) == Waited::Interrupted {
+            return Ok(None);
+        }
+    }
+}
+
+fn interrupted(client: &Client, job: &str, console: &mut Console) -> Ended {
+    match ask_to_stop(client, job, "interrupted in codling run", STOP_MAX) {
+        Ok(_) => console.tell(&format!("interrupted; job {job} is being stopped")),
+        Err(error) => {
+            console.tell(&format!("interrupted; job {job} may go on: {error}"));
+            console.hint(&format!("stop it with: codling job stop {job}"));
+        }
+    }
+    Ended(INTERRUPTED)
+}
