@@ -26,40 +26,54 @@ pub fn read_init_system(root: &Path) -> InitSystem {
     }
 }
 
-/// The command that installs and starts Podman on the system below `root`, for the user `uid`: rootless for a user whose
-/// systemd can start it, else for root. Where the distribution is not known, words that say what to do.
+/// The command that gets an engine running on the system below `root`, for the user `uid`: starts the one that is
+/// installed, else installs Podman and starts it; rootless for a user whose systemd can start it, else for root. Where the
+/// distribution is not known, words that say what to do.
 #[must_use]
 pub fn engine_install_line(root: &Path, uid: u32) -> String {
+    let init = read_init_system(root);
+    if root.join("usr/bin/podman").exists() {
+        return start_podman(init, uid);
+    }
+    if root.join("usr/bin/dockerd").exists() {
+        return start_docker(init, uid);
+    }
     let release = ["etc/os-release", "usr/lib/os-release"]
         .into_iter()
         .find_map(|path| read(root, path).ok())
         .unwrap_or_default();
-    let Some(install) = ids(&release)
-        .into_iter()
-        .find_map(|id| package_command(&id))
-    else {
+    let Some(install) = ids(&release).iter().find_map(|id| package_command(id)) else {
         return "install Podman or Docker with this system's package manager and start its socket"
             .to_owned();
     };
-    let init = read_init_system(root);
-    let (sudo, start) = match (init, uid) {
-        (InitSystem::Systemd, 0) => ("", "systemctl enable --now podman.socket".to_owned()),
-        (InitSystem::Systemd, _) => (
-            "sudo ",
-            "systemctl --user enable --now podman.socket".to_owned(),
-        ),
-        (InitSystem::OpenRc, 0) => (
-            "",
-            "rc-update add podman && rc-service podman start".to_owned(),
-        ),
-        (InitSystem::OpenRc, _) => (
-            "sudo ",
-            "sudo rc-update add podman && sudo rc-service podman start".to_owned(),
-        ),
-        (InitSystem::Other, 0) => ("", "podman system service --time 0 &".to_owned()),
-        (InitSystem::Other, _) => ("sudo ", "podman system service --time 0 &".to_owned()),
-    };
-    format!("{sudo}{install} && {start}")
+    format!("{}{install} && {}", sudo(uid), start_podman(init, uid))
+}
+
+fn start_podman(init: InitSystem, uid: u32) -> String {
+    let sudo = sudo(uid);
+    match init {
+        InitSystem::Systemd if uid == 0 => "systemctl enable --now podman.socket".to_owned(),
+        InitSystem::Systemd => "systemctl --user enable --now podman.socket".to_owned(),
+        InitSystem::OpenRc => {
+            format!("{sudo}rc-update add podman && {sudo}rc-service podman start")
+        }
+        InitSystem::Other => "podman system service --time 0 &".to_owned(),
+    }
+}
+
+fn start_docker(init: InitSystem, uid: u32) -> String {
+    let sudo = sudo(uid);
+    match init {
+        InitSystem::Systemd => format!("{sudo}systemctl enable --now docker"),
+        InitSystem::OpenRc => {
+            format!("{sudo}rc-update add docker && {sudo}rc-service docker start")
+        }
+        InitSystem::Other => format!("{sudo}dockerd &"),
+    }
+}
+
+fn sudo(uid: u32) -> &'static str {
+    if uid == 0 { "" } else { "sudo " }
 }
 
 /// `ID`, then the words of `ID_LIKE`: the nearest relative whose packages are known.

@@ -16,7 +16,7 @@ pub(super) enum Request {
     /// This page.
     Help(String),
     /// This command.
-    Command(Command),
+    Command(Box<Command>),
 }
 
 /// Every help page by the words that show it, for tests and for manual pages.
@@ -84,7 +84,7 @@ fn utf8(words: impl IntoIterator<Item = OsString>) -> Result<Vec<String>, UsageE
 
 fn parse(words: &[&str]) -> Result<Request, UsageError> {
     match Codling::from_args(&["codling"], words) {
-        Ok(codling) => Ok(Request::Command(codling.command)),
+        Ok(codling) => Ok(Request::Command(Box::new(codling.command))),
         Err(exit) => Err(UsageError::Argh(exit.output.trim().to_owned())),
     }
 }

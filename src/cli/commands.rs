@@ -184,7 +184,7 @@ pub(super) enum ImageCommand {
     note = "Talks to the engine's socket: no node needs to run."
 )]
 pub(super) struct ImageLoad {
-    /// archive made by podman save or docker save
+    /// archive made by podman save or docker save; - for stdin
     #[argh(positional, arg_name = "FILE")]
     pub(super) file: String,
     /// print the loaded names as JSON

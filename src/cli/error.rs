@@ -3,9 +3,12 @@
 use super::client::ClientError;
 use super::console::Console;
 use super::usage::UsageError;
+use crate::board::engine_install_line;
 use crate::config::ConfigError;
+use crate::node::{NodeError, Taken};
 use std::error::Error as _;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use thiserror::Error;
 
@@ -56,9 +59,16 @@ pub(super) enum CliError {
     /// The key in the data directory.
     #[error("cannot read the node's key")]
     Identity(#[from] crate::swarm::IdentityError),
-    /// A part of the program that is not in this build.
-    #[error("{what} is not part of this build yet")]
-    NotBuilt { what: &'static str },
+    /// The engine of this board.
+    #[error("{source}")]
+    Engine {
+        source: crate::engine::EngineError,
+        /// Who would install one.
+        uid: u32,
+    },
+    /// The node that was to be started, or that ran.
+    #[error(transparent)]
+    Node(#[from] NodeError),
 }
 
 impl CliError {
@@ -88,12 +98,29 @@ impl CliError {
             Self::NoIdentity { .. } => {
                 "codling serve makes a node there when it first starts".to_owned()
             }
+            Self::Engine { source, uid } if source.is_away() => format!(
+                "get an engine running with: {}",
+                engine_install_line(Path::new("/"), *uid)
+            ),
+            Self::Node(error) => node_hint(error).to_owned(),
             Self::Output(_)
             | Self::Signals(_)
             | Self::File { .. }
             | Self::Identity(_)
-            | Self::NotBuilt { .. } => String::new(),
+            | Self::Engine { .. } => String::new(),
         }
+    }
+}
+
+/// A place that is taken can be left to its holder; the rest says it all.
+fn node_hint(error: &NodeError) -> &'static str {
+    match error {
+        NodeError::Api(_) if error.taken() == Taken::ByAnother => {
+            "is a node running already? codling job list asks it; else give another --api-port"
+        }
+        NodeError::Swarm(_) if error.taken() == Taken::ByAnother => "give another --port",
+        _ if error.taken() == Taken::ByAnother => "give another --data-dir for a second node",
+        _ => "",
     }
 }
 
@@ -102,13 +129,18 @@ impl From<&CliError> for ExitCode {
         Self::from(match error {
             CliError::Usage(_) | CliError::Config(_) => BAD_USAGE,
             CliError::NotRun(_) => NEVER_RAN,
+            CliError::Node(error) => match (error, error.taken()) {
+                (NodeError::Peer(_), _) => BAD_USAGE,
+                (_, Taken::ByAnother) => PLACE_TAKEN,
+                (_, Taken::No) => FAILED,
+            },
             CliError::Client(_)
             | CliError::Output(_)
             | CliError::Signals(_)
             | CliError::File { .. }
             | CliError::NoIdentity { .. }
             | CliError::Identity(_)
-            | CliError::NotBuilt { .. } => FAILED,
+            | CliError::Engine { .. } => FAILED,
         })
     }
 }

@@ -85,9 +85,9 @@ fn perform(
         Request::Command(command) => command,
     };
     let around = || surroundings::read(variables);
-    match command {
+    match *command {
         Command::Version(args) => version::version(&args, console),
-        Command::Serve(args) => serve::serve(args, around(), console),
+        Command::Serve(args) => serve::serve(args, around()),
         Command::Run(args) => run::run(&args, around(), console),
         Command::Job(args) => job::job(&args, around(), console),
         Command::Image(args) => image::image(&args, around(), console),

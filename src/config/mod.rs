@@ -57,6 +57,12 @@ impl Config {
         check::data_dir(settings::one::data_dir(raw)?, raw)
     }
 
+    /// The directory of a user's sockets: `$XDG_RUNTIME_DIR`, else `/run/user/<uid>`.
+    #[must_use]
+    pub fn runtime_dir_of(around: &Surroundings) -> std::path::PathBuf {
+        parse::runtime_dir(around)
+    }
+
     /// The engine socket alone, for commands that need no more.
     ///
     /// # Errors

@@ -1,28 +1,66 @@
 //! `codling serve`: settings, logger, start report, node.
+//!
+//! Everything is validated before anything is bound or written. SIGTERM, SIGINT and SIGHUP stop the node: it takes no
+//! more work, flushes, and leaves its containers running for the next start.
 
 mod report;
 
 use super::commands::Serve;
-use super::console::Console;
 use super::{CliError, Ended, logger};
 use crate::board::BootClock;
-use crate::config::{Config, Raw, Surroundings};
+use crate::config::{Config, ConfigError, Raw, Surroundings, Wrong};
+use crate::model::Origin;
+use crate::node::Node;
+use crate::swarm::{PeerAddressError, parse_peer};
+use async_signal::{Signal, Signals};
+use futures_lite::StreamExt as _;
+use report::Report;
 use std::path::Path;
 
-/// Starts a node and returns when it has stopped. Everything is validated before anything is bound or written.
-pub(super) fn serve(
-    args: Serve,
-    around: Surroundings,
-    _console: &mut Console,
-) -> Result<Ended, CliError> {
+/// The machine itself; tests of the parts below give a tree of files.
+const ROOT: &str = "/";
+
+/// Starts a node and returns when it has stopped.
+pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError> {
     let uid = around.uid;
     let config = Config::resolve(&Raw {
         flags: args.flags,
         around,
     })?;
-    logger::install(config.log_level.value, BootClock::read(Path::new("/")));
+    check_peers(&config)?;
+    logger::install(config.log_level.value, BootClock::read(Path::new(ROOT)));
     report::settings(&config);
-    // SEAM: the node starts here and tells `report` of its ready line and of a missing engine.
-    let _ = (report::ready, report::no_engine, uid);
-    Err(CliError::NotBuilt { what: "the node" })
+    // Before the node takes its place, so that a signal in between stops it cleanly.
+    let mut signals =
+        Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(CliError::Signals)?;
+    let node = Node::open(&config, Path::new(ROOT))?;
+    let mut report = Report::new(uid);
+    report.ready(node.started());
+    let stop = async move {
+        if let Some(Ok(signal)) = signals.next().await {
+            log::info!("stopping ({signal:?}); containers go on");
+        }
+    };
+    node.run(stop, |event| report.event(&event))?;
+    log::info!("stopped");
+    Ok(Ended::WELL)
+}
+
+/// Multiaddrs are the swarm's to read; a bad one is a bad value like any other.
+fn check_peers(config: &Config) -> Result<(), ConfigError> {
+    for peer in &config.peer.value {
+        parse_peer(peer).map_err(|error| bad_peer(&config.peer.origin, peer, &error))?;
+    }
+    Ok(())
+}
+
+fn bad_peer(origin: &Origin, peer: &str, error: &PeerAddressError) -> ConfigError {
+    ConfigError::BadValue {
+        origin: origin.clone(),
+        value: peer.to_owned(),
+        wrong: Wrong::new(
+            "multiaddrs such as /ip4/192.0.2.10/tcp/1235/p2p/12D3KooW...",
+            error.to_string(),
+        ),
+    }
 }

@@ -1,10 +1,17 @@
-//! What an operator is told when a node starts: every setting with its origin, then what to type next.
+//! What an operator is told: every setting with its origin, the ready line with what to type next, then what changes.
+//!
+//! An idle node says nothing. A state that lasts is told once.
 
 use crate::board::engine_install_line;
 use crate::config::Config;
-use crate::model::NodeId;
+use crate::model::{Origin, Resources};
+use crate::node::{NodeEvent, Started};
+use crate::swarm::HostEvent;
 use std::net::SocketAddr;
 use std::path::Path;
+
+/// The port that clients try when nothing is said.
+const CLIENT_PORT: u16 = 1_234;
 
 /// One line for every setting, then what is odd about them.
 pub(super) fn settings(config: &Config) {
@@ -17,33 +24,178 @@ pub(super) fn settings(config: &Config) {
     }
 }
 
-/// The ready line: who this is, where it listens, what to type next.
-pub(super) fn ready(config: &Config, node: &NodeId, api: SocketAddr, swarm: &[SocketAddr]) {
-    let swarm: Vec<String> = swarm.iter().map(ToString::to_string).collect();
-    log::info!(
-        "node {node}: REST on {api}, swarm on {}",
-        swarm.join(" and ")
-    );
-    log::info!("ready; run a job with: {}", run_command(config, api));
+/// What was told last about things that last.
+#[derive(Debug)]
+pub(super) struct Report {
+    uid: u32,
+    engine: EngineTold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EngineTold {
+    Nothing,
+    Found,
+    Away,
+}
+
+impl Report {
+    /// Nothing told yet; `uid` is who would install an engine.
+    pub(super) fn new(uid: u32) -> Self {
+        Self {
+            uid,
+            engine: EngineTold::Nothing,
+        }
+    }
+
+    /// What the node has taken, and what to type next.
+    pub(super) fn ready(&self, started: &Started) {
+        if let Some(notice) = started.identity_notice {
+            log::info!("{notice}");
+        }
+        let file = |path: &Option<std::path::PathBuf>| {
+            path.as_ref()
+                .map_or_else(|| "memory".to_owned(), |path| path.display().to_string())
+        };
+        log::info!("jobs are kept in {}", file(&started.jobs));
+        log::info!("executions are kept in {}", file(&started.executions));
+        log::info!("offers {}", offer(&started.total, &started.total_origin));
+        if started.live_jobs + started.live_executions > 0 {
+            log::info!(
+                "goes on with {} unfinished jobs and {} executions",
+                started.live_jobs,
+                started.live_executions
+            );
+        }
+        let swarm: Vec<String> = started.swarm.iter().map(ToString::to_string).collect();
+        log::info!(
+            "node {}: REST on {}, swarm on {}",
+            started.id,
+            started.api,
+            swarm.join(" and ")
+        );
+        if let Some(address) = started.swarm.first() {
+            log::info!(
+                "other nodes connect with: --peer {}",
+                peer_value(*address, started.id.as_str())
+            );
+        }
+        log::info!("ready; run a job with: {}", run_command(started.api));
+    }
+
+    /// Something changed.
+    pub(super) fn event(&mut self, event: &NodeEvent) {
+        match event {
+            NodeEvent::EngineFound(facts) => {
+                if self.engine != EngineTold::Found {
+                    log::info!("engine {} on {}", facts.name, facts.socket);
+                    if !facts.enforces_memory {
+                        log::warn!("this engine cannot limit the memory of containers");
+                    }
+                }
+                self.engine = EngineTold::Found;
+            }
+            NodeEvent::EngineAway { why } => {
+                match self.engine {
+                    EngineTold::Nothing => {
+                        log::warn!("{why}; the node looks again by itself");
+                        let line = engine_install_line(Path::new("/"), self.uid);
+                        log::warn!("get one running with: {line}");
+                    }
+                    EngineTold::Found => log::warn!("the engine is away: {why}"),
+                    EngineTold::Away => {}
+                }
+                self.engine = EngineTold::Away;
+            }
+            NodeEvent::StoreFailed { why } => {
+                log::error!(
+                    "the store failed: {why}; running containers go on, the store is opened again"
+                );
+            }
+            NodeEvent::StoreBack => log::info!("the store is back"),
+            NodeEvent::Swarm(event) => swarm(event),
+        }
+    }
+}
+
+fn swarm(event: &HostEvent) {
+    match event {
+        HostEvent::Listening { addr } => log::debug!("reachable at {addr}"),
+        HostEvent::ListeningEnded { addr } => log::debug!("no longer reachable at {addr}"),
+        HostEvent::PeerConnected { peer, addr } => log::info!("connected to {peer} at {addr}"),
+        HostEvent::PeerIdentified { peer, agent, .. } => log::debug!("{peer} is \"{agent}\""),
+        HostEvent::PeerDisconnected { peer } => log::info!("disconnected from {peer}"),
+        HostEvent::PeerUnreachable { peer, reason } => {
+            log::warn!("cannot reach {peer}: {reason}; tried again by itself");
+        }
+    }
+}
+
+fn offer(total: &Resources, origin: &Origin) -> String {
+    format!(
+        "{}.{:03} cores, {} MB of memory, {} MB of disk ({origin})",
+        total.cpu_millis / 1_000,
+        total.cpu_millis % 1_000,
+        total.memory_bytes / 1_000_000,
+        total.disk_bytes / 1_000_000
+    )
+}
+
+/// What another node's `--peer` takes. A wildcard is reached at whatever address this board has, which only its operator
+/// knows.
+fn peer_value(address: SocketAddr, id: &str) -> String {
+    let (kind, ip) = match address {
+        SocketAddr::V4(v4) => ("ip4", v4.ip().to_string()),
+        SocketAddr::V6(v6) => ("ip6", v6.ip().to_string()),
+    };
+    let ip = if address.ip().is_unspecified() {
+        "THIS-BOARD".to_owned()
+    } else {
+        ip
+    };
+    format!("/{kind}/{ip}/tcp/{}/p2p/{id}", address.port())
 }
 
 /// The exact command that runs a job on this node from this machine.
-fn run_command(config: &Config, api: SocketAddr) -> String {
+fn run_command(api: SocketAddr) -> String {
     let mut command = "codling run".to_owned();
     if !api.ip().is_loopback() && !api.ip().is_unspecified() {
         command.push_str(&format!(" --api-host {}", api.ip()));
     }
-    if api.port() != 1234 || config.api_port.value != 1234 {
+    if api.port() != CLIENT_PORT {
         command.push_str(&format!(" --api-port {}", api.port()));
     }
     format!("{command} docker.io/library/alpine -- echo hello")
 }
 
-/// No engine answers yet: how to get one on this system.
-pub(super) fn no_engine(why: &str, uid: u32) {
-    log::warn!("no container engine: {why}; the node looks again by itself");
-    log::warn!(
-        "install one with: {}",
-        engine_install_line(Path::new("/"), uid)
-    );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_is_a_command_that_reaches_this_node() {
+        for (api, command) in [
+            ("127.0.0.1:1234", "codling run docker.io"),
+            ("0.0.0.0:1234", "codling run docker.io"),
+            ("127.0.0.1:9", "codling run --api-port 9 docker.io"),
+            (
+                "192.0.2.7:9",
+                "codling run --api-host 192.0.2.7 --api-port 9 docker.io",
+            ),
+        ] {
+            let line = run_command(api.parse().unwrap());
+            assert!(line.starts_with(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_not_given_out_as_a_peer_address() {
+        assert_eq!(
+            peer_value("0.0.0.0:1235".parse().unwrap(), "id"),
+            "/ip4/THIS-BOARD/tcp/1235/p2p/id"
+        );
+        assert_eq!(
+            peer_value("[2001:db8::1]:1".parse().unwrap(), "id"),
+            "/ip6/2001:db8::1/tcp/1/p2p/id"
+        );
+    }
 }
