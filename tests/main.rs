@@ -15,6 +15,8 @@ mod tidy;
 mod config;
 // The libp2p host: connections, faults, identity.
 mod swarm;
+// The real node when its store fails.
+mod faults;
 // Jobs through the real node in real containers.
 mod lifecycle;
 mod support;

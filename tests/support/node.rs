@@ -23,7 +23,6 @@ pub(crate) fn real_engine() -> PathBuf {
 pub(crate) struct TestNode {
     pub(crate) id: String,
     pub(crate) api: SocketAddr,
-    pub(crate) swarm: SocketAddr,
     events: Receiver<NodeEvent>,
     stop: async_channel::Sender<()>,
     thread: Option<JoinHandle<Result<(), NodeError>>>,
@@ -43,11 +42,9 @@ impl TestNode {
             };
             node.run(stop, move |event| drop(tell.send(event)))
         });
-        let swarm = started.swarm[0];
         Self {
             id: started.id.0,
             api: started.api,
-            swarm,
             events,
             stop,
             thread: Some(thread),

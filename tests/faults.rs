@@ -1,0 +1,113 @@
+//! The real node when its store fails: nothing acknowledged that is not durable, and it comes back by itself.
+
+use crate::support::jobs::shell;
+use crate::support::node::{TestNode, real_engine};
+use crate::support::wait;
+use codling::node::NodeEvent;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A small filesystem of its own, unmounted when dropped. Needs root, as `scripts/test` says.
+struct SmallDisk {
+    _dir: tempfile::TempDir,
+    at: PathBuf,
+}
+
+impl SmallDisk {
+    fn mount(kib: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("disk");
+        fs::create_dir(&at).unwrap();
+        let size = format!("size={kib}k");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(&at)
+            .status()
+            .unwrap();
+        assert!(mounted.success(), "mounting a tmpfs needs root");
+        Self { _dir: dir, at }
+    }
+
+    /// Takes all the space that is left.
+    fn fill(&self) -> PathBuf {
+        let path = self.at.join("filler");
+        let mut block = vec![0; 64 * 1024];
+        let mut file = fs::File::create(&path).unwrap();
+        while !block.is_empty() {
+            if std::io::Write::write_all(&mut file, &block).is_err() {
+                block.truncate(block.len() / 2);
+            }
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.at).status();
+    }
+}
+
+fn node(dir: &Path) -> TestNode {
+    let engine = real_engine();
+    TestNode::start(dir, &[("engine-socket", engine.to_str().unwrap())])
+}
+
+#[test]
+fn on_a_full_disk_a_submission_gets_507_a_running_job_goes_on_and_all_comes_back_with_the_space() {
+    let disk = SmallDisk::mount(2_048);
+    let node = node(&disk.at);
+    let running = node.submit(&shell("sleep 4; echo survived"));
+    node.running(&running);
+    let filler = disk.fill();
+
+    // A file may have a page or two of its own left, so the first submissions may still fit.
+    let mut tries = 0;
+    let (submission, refused) = wait::until("the store notices", || {
+        tries += 1;
+        let mut submission = shell("echo later");
+        submission["IdempotencyToken"] = json!(format!("try {tries}"));
+        let answer = node.call("PUT", "orchestrator/jobs", Some(&submission));
+        if answer.status == 200 {
+            Err(answer)
+        } else {
+            Ok((submission, answer))
+        }
+    });
+    assert_eq!(refused.status, 507, "{}", refused.body);
+    assert!(
+        refused.body["Hint"]
+            .as_str()
+            .unwrap()
+            .contains("idempotency"),
+        "{}",
+        refused.body
+    );
+    node.event("the store fails", |event| {
+        matches!(event, NodeEvent::StoreFailed { .. }).then_some(())
+    });
+
+    fs::remove_file(filler).unwrap();
+    node.event("the store is back", |event| {
+        matches!(event, NodeEvent::StoreBack).then_some(())
+    });
+    let first = node.submit(&submission);
+    assert_eq!(node.submit(&submission), first, "the token names one job");
+    let ended = node.ended(&first);
+    assert_eq!(
+        ended["Executions"]["Items"][0]["RunOutput"]["Stdout"], "later\n",
+        "{ended:#}"
+    );
+    let ended = node.ended(&running);
+    assert_eq!(
+        ended["Executions"]["Items"].as_array().unwrap().len(),
+        1,
+        "{ended:#}"
+    );
+    assert_eq!(
+        ended["Executions"]["Items"][0]["RunOutput"]["Stdout"], "survived\n",
+        "{ended:#}"
+    );
+}
