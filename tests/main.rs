@@ -20,3 +20,6 @@ mod faults;
 // Jobs through the real node in real containers.
 mod lifecycle;
 mod support;
+
+// The REST API over real sockets.
+mod api;

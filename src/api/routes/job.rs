@@ -22,9 +22,6 @@ const CLIENT_META: [(HeaderName, &str); 2] = [
     ),
 ];
 
-/// What a stopped job says when its client gave no reason.
-const NO_REASON: &str = "stopped on request";
-
 /// The longest reason that is kept; it is shown in one line.
 const REASON_MAX: usize = 1_024;
 
@@ -162,7 +159,7 @@ pub(super) async fn stop(
     }
 }
 
-/// The reason is in the body; some clients send it as a parameter, or the word None.
+/// The reason is in the body; some clients send it as a parameter, or the word None. May be empty.
 fn reason(query: &Query, body: &[u8]) -> Result<String, ApiError> {
     let mut reason = String::new();
     if !body.trim_ascii().is_empty() {
@@ -181,9 +178,6 @@ fn reason(query: &Query, body: &[u8]) -> Result<String, ApiError> {
     }
     if reason.is_empty() && query.text("reason") != "None" {
         query.text("reason").clone_into(&mut reason);
-    }
-    if reason.is_empty() {
-        NO_REASON.clone_into(&mut reason);
     }
     let cut = reason.floor_char_boundary(REASON_MAX);
     reason.truncate(cut);

@@ -116,9 +116,12 @@ pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, Api
     let mut after = listing.after.clone();
     let mut items = Vec::new();
     let mut looked_at = 0;
+    // One row more than the page holds tells whether the list goes on.
+    let mut rows_wanted = page_size + 1;
     loop {
-        // One row more than the page holds tells whether the list goes on.
-        let (rows, more) = stretch(backend, &listing, after.clone(), page_size + 1).await?;
+        let Stretch { rows, more } = stretch(backend, &listing, after.clone(), rows_wanted).await?;
+        // What was selected is rare, so the rest is looked through in the largest steps.
+        rows_wanted = PAGE_MAX + 1;
         let mut rows = rows.into_iter();
         for row in rows.by_ref() {
             if items.len() == page_size {
@@ -140,28 +143,35 @@ pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, Api
     }
 }
 
-/// The next rows after `after`, in order, at most `limit`, and whether there may be more.
+/// Rows that follow each other in the order asked for.
+#[derive(Debug)]
+struct Stretch {
+    rows: Vec<JobRecord>,
+    /// Whether there may be more after them.
+    more: bool,
+}
+
+/// The next rows after `after`, at most `limit`.
 async fn stretch(
     backend: &ApiBackend,
     listing: &Listing,
     after: Option<JobId>,
     limit: usize,
-) -> Result<(Vec<JobRecord>, bool), ApiError> {
+) -> Result<Stretch, ApiError> {
     let range = JobRange {
         prefix: String::new(),
         after,
         order: listing.order,
         limit,
     };
-    let live = match backend
-        .ask(ApiRequest::List(range.clone()), &Asked::Read)
-        .await?
-    {
-        ApiReply::Jobs(rows) => rows,
-        _ => return Err(ApiError::Unexpected),
+    let request = ApiRequest::List(range.clone());
+    let ApiReply::Jobs(live) = backend.ask(request, &Asked::Read).await? else {
+        return Err(ApiError::Unexpected);
     };
     match backend.read(StoreQuery::Jobs(range)).await {
-        StoreAnswer::Jobs { rows, more } => Ok(merge(live, rows, more, listing.order, limit)),
+        StoreAnswer::Jobs { rows, more } => {
+            Ok(merge(live, Stretch { rows, more }, listing.order, limit))
+        }
         StoreAnswer::Unavailable => Err(ApiError::StoreUnreadable),
         StoreAnswer::Job(_) => Err(ApiError::Unexpected),
     }
@@ -169,16 +179,11 @@ async fn stretch(
 
 /// Merges two stretches that begin at the same place. The live one is whole up to `limit` rows; the stored one may end
 /// early, and then nothing after its last row may be shown yet, since rows between are missing.
-fn merge(
-    live: Vec<JobRecord>,
-    stored: Vec<JobRecord>,
-    stored_more: bool,
-    order: ListOrder,
-    limit: usize,
-) -> (Vec<JobRecord>, bool) {
+fn merge(live: Vec<JobRecord>, stored: Stretch, order: ListOrder, limit: usize) -> Stretch {
     let live_full = live.len() >= limit;
+    let stored_more = stored.more;
     let mut live = VecDeque::from(live);
-    let mut stored = VecDeque::from(stored);
+    let mut stored = VecDeque::from(stored.rows);
     let mut rows = Vec::new();
     while rows.len() < limit {
         let side = match (live.front(), stored.front()) {
@@ -203,5 +208,5 @@ fn merge(
     let more = !live.is_empty() || !stored.is_empty() || stored_more || live_full;
     // A side that claims more but gave nothing would be asked for ever.
     let more = more && !rows.is_empty();
-    (rows, more)
+    Stretch { rows, more }
 }

@@ -129,11 +129,9 @@ impl Server {
         let mut waiting: Option<TcpStream> = None;
         loop {
             let room = self.connections.len() < self.shared.limits.connections;
-            if room {
-                if let Some(stream) = waiting.take() {
-                    self.open(stream);
-                    continue;
-                }
+            if room && let Some(stream) = waiting.take() {
+                self.open(stream);
+                continue;
             }
             self.shared
                 .scarce

@@ -20,12 +20,6 @@ pub(in crate::api) fn job_state_word(state: JobState) -> &'static str {
 
 /// A whole job. It always has exactly one task with an engine: without one, clients crash.
 pub(in crate::api) fn job(job: &Job) -> Json {
-    let mut meta = job.meta.clone();
-    if !job.requester.as_str().is_empty() {
-        for key in ["bacalhau.org/orchestrator.id", "bacalhau.org/requester.id"] {
-            meta.insert(key.to_owned(), job.requester.to_string());
-        }
-    }
     Json::object()
         .with("ID", job.id.as_str())
         .with("Name", job.name.as_str())
@@ -34,7 +28,7 @@ pub(in crate::api) fn job(job: &Job) -> Json {
         .with("Priority", job.priority)
         .with("Count", u64::from(job.count))
         .with("Constraints", list(&job.constraints, constraint))
-        .with("Meta", &meta)
+        .with("Meta", &job.meta)
         .with("Labels", &job.labels)
         .with("Tasks", vec![task(&job.task)])
         .with(

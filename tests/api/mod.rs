@@ -1,0 +1,21 @@
+//! The REST API over real sockets, with a scripted node behind it.
+//!
+//! Goldens in `tests/golden/api` pin our bodies byte for byte; `recorded/` holds what the original server and its CLI said,
+//! and only keys and types are compared with it.
+
+// Every bound holds against clients that pass it.
+mod bounds;
+// What the known clients send is answered as they expect.
+mod clients;
+// The history's paging contract.
+mod history;
+// Live and stored jobs as one list.
+mod list;
+// Every refusal, with its status, code and hint.
+mod refusals;
+// Our bodies have the keys and types of the recorded ones.
+mod shapes;
+// Submissions: what is read, checked, normalised.
+mod submission;
+mod support;
+mod world;
