@@ -17,6 +17,7 @@ use crate::model::{NodeId, Origin, Resources, StoredState};
 use crate::store::{Place, Store, StoreConfig};
 use crate::swarm::{self, Host, Identity, StoreBeside};
 use async_executor::Executor;
+use futures_lite::future::zip;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -186,9 +187,18 @@ impl Node {
             started: _,
             lock,
         } = self;
-        let result = async_io::block_on(executor.run(async {
-            let result = driver.run(stored, stop, tell).await;
+        // Held by the stop: the REST server closes its connections while the driver commits what is left.
+        let (running, stopping) = async_channel::bounded::<()>(1);
+        let stop = async move {
+            stop.await;
+            drop(running);
+        };
+        let close_api = async move {
+            let _ = stopping.recv().await;
             api.stop().await;
+        };
+        let result = async_io::block_on(executor.run(async {
+            let (result, ()) = zip(driver.run(stored, stop, tell), close_api).await;
             host.stop().await;
             result
         }));

@@ -373,6 +373,9 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
 
     /// Commits what is left, lets activities go with their containers running, and closes the store.
     async fn finish(mut self) -> Result<(), NodeError> {
+        // Requests that were not read are answered with 503; nothing was decided for them.
+        self.parts.calls.close();
+        while self.parts.calls.try_recv().is_ok() {}
         self.parts.performer.let_go();
         let flushed = async {
             self.flush().await;
