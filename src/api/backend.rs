@@ -59,6 +59,12 @@ pub struct ApiCall {
 pub struct ReplySlot(Sender<ApiReply>);
 
 impl ReplySlot {
+    /// Whether nobody waits any more: the client was told that the outcome is not known.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Answers. A client that has gone is no error.
     pub fn send(self, reply: ApiReply) {
         // The channel has room for the one reply, so only a vanished receiver can refuse it.

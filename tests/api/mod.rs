@@ -7,6 +7,8 @@
 mod bounds;
 // What the known clients send is answered as they expect.
 mod clients;
+// A process out of file descriptors.
+mod descriptors;
 // The history's paging contract.
 mod history;
 // Live and stored jobs as one list.

@@ -2,7 +2,7 @@
 
 use super::support::{JSON, Reply, TestServer, Then, recorded};
 use super::world::{World, job_id, running};
-use codling::api::Limits;
+use codling::api::{Limits, REQUESTS_MAX};
 use codling::model::{ApiReply, DenyReason, JobId, StoreAnswer};
 use std::time::Duration;
 
@@ -244,27 +244,23 @@ fn an_unreadable_store_is_503_wherever_it_is_read() {
 
 #[test]
 fn a_full_queue_is_503_with_retry_after_and_only_for_those_beyond_it() {
-    // An agent that never looks: it holds the first call, the channel holds 64 more.
-    let (hold, held) = async_channel::bounded::<()>(1);
-    let server = TestServer::start(
-        Box::new(move |_| {
-            let _ = held.recv_blocking();
-            Then::Lose
-        }),
-        Box::new(|_| StoreAnswer::Unavailable),
-    );
-    // The agent blocks the one thread, so the server needs a moment of its own first: everything is written before.
-    let request = "GET /api/v1/agent/node HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
-    let mut clients: Vec<_> = (0..80).map(|_| server.client()).collect();
+    let limits = Limits {
+        answer_time: Duration::from_millis(500),
+        ..Limits::STANDARD
+    };
+    let server = TestServer::without_agent(limits);
+    let mut clients: Vec<_> = (0..REQUESTS_MAX + 10).map(|_| server.client()).collect();
     for client in &mut clients {
-        client.raw(request.as_bytes());
+        client.raw(b"GET /api/v1/agent/node HTTP/1.1\r\nHost: test\r\n\r\n");
     }
-    drop(hold);
-    let statuses: Vec<u16> = clients
-        .iter_mut()
-        .map(|client| client.reply("GET").status)
-        .collect();
-    assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
+    let mut full = 0;
+    for client in &mut clients {
+        let reply = client.reply("GET");
+        let message = reply.refused(503, "ServiceUnavailable");
+        assert!(is_retryable(&reply));
+        full += usize::from(message == "too many requests wait: at most 64");
+    }
+    assert_eq!(full, 10);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The real server on a real socket, a scripted agent and store behind it, and a client of plain sockets.
 
+use crate::support::wait;
 use async_executor::Executor;
 use codling::api::{ApiBackend, ApiCall, ApiServer, Limits, StoreReads, bind};
 use codling::model::{ApiReply, ApiRequest, StoreAnswer, StoreQuery};
@@ -9,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a test waits for something that should happen at once.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,7 +41,16 @@ impl TestServer {
         Self::with_limits(agent, store, Limits::STANDARD)
     }
 
-    pub(super) fn with_limits(mut agent: Agent, store: Store, limits: Limits) -> Self {
+    pub(super) fn with_limits(agent: Agent, store: Store, limits: Limits) -> Self {
+        Self::run(Some(agent), store, limits)
+    }
+
+    /// A server whose agent does not even take its requests.
+    pub(super) fn without_agent(limits: Limits) -> Self {
+        Self::run(None, Box::new(|_| StoreAnswer::Unavailable), limits)
+    }
+
+    fn run(agent: Option<Agent>, store: Store, limits: Limits) -> Self {
         let listener = bind("127.0.0.1:0".parse().unwrap()).expect("binds");
         let addr = listener.get_ref().local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -59,6 +69,9 @@ impl TestServer {
                 let server = ApiServer::start(&executor, vec![listener], backend, limits);
                 let scripted = async {
                     let mut held = Vec::new();
+                    let Some(mut agent) = agent else {
+                        return future::pending().await;
+                    };
                     while let Ok(ApiCall { request, reply }) = calls.recv().await {
                         log.lock().unwrap().push(request.clone());
                         match agent(request) {
@@ -288,14 +301,7 @@ impl Reply {
 /// Waits until something is true.
 #[track_caller]
 pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "not within {PATIENCE:?}: {what}"
-        );
-        std::thread::yield_now();
-    }
+    wait::until(what, || if is_so() { Ok(()) } else { Err(()) });
 }
 
 /// Compares a body with `tests/golden/api/NAME.json`, byte for byte. `CODLING_GOLDEN=write` writes it instead.

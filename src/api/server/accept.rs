@@ -6,9 +6,18 @@ use async_io::{Async, Timer};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 
+/// What a listener has to say.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// A connection.
+    Connection(TcpStream),
+    /// One that could not be accepted, for want of descriptors or memory; it waits in the kernel's backlog.
+    NoRoom,
+}
+
 /// Hands connections over one by one until the receiver is gone. While it does not take one, the rest waits in the
 /// kernel's backlog.
-pub(super) async fn accept(listener: Async<TcpListener>, arrived: Sender<TcpStream>) {
+pub(super) async fn accept(listener: Async<TcpListener>, arrived: Sender<Arrival>) {
     let mut failures = 0;
     loop {
         match listener.accept().await {
@@ -17,7 +26,7 @@ pub(super) async fn accept(listener: Async<TcpListener>, arrived: Sender<TcpStre
                 let Ok(stream) = stream.into_inner() else {
                     continue;
                 };
-                if arrived.send(stream).await.is_err() {
+                if arrived.send(Arrival::Connection(stream)).await.is_err() {
                     return;
                 }
             }
@@ -29,6 +38,9 @@ pub(super) async fn accept(listener: Async<TcpListener>, arrived: Sender<TcpStre
                 }
                 let pause = ACCEPT_PAUSES[failures.min(ACCEPT_PAUSES.len() - 1)];
                 failures = failures.saturating_add(1);
+                if arrived.send(Arrival::NoRoom).await.is_err() {
+                    return;
+                }
                 Timer::after(pause).await;
             }
         }

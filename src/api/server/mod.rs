@@ -21,6 +21,7 @@ pub use limits::Limits;
 pub(in crate::api) use body::{Bodies, HeldBody, read as read_body};
 
 use super::backend::ApiBackend;
+use accept::Arrival;
 use async_channel::{Receiver, Sender};
 use async_executor::{Executor, Task};
 use async_io::{Async, Timer};
@@ -75,7 +76,7 @@ impl ApiServer {
 }
 
 enum Event {
-    Arrived(TcpStream),
+    Arrived(Arrival),
     Ended(u64),
     Stop,
 }
@@ -147,14 +148,16 @@ impl Server {
                         return future::pending().await;
                     }
                     match arrivals.recv().await {
-                        Ok(stream) => Event::Arrived(stream),
+                        Ok(arrival) => Event::Arrived(arrival),
                         Err(_) => future::pending().await,
                     }
                 }),
             )
             .await;
             match event {
-                Event::Arrived(stream) => {
+                // A connection that nobody uses gives its descriptor to the one that waits, or to the rest of the node.
+                Event::Arrived(Arrival::NoRoom) => self.close_longest_idle(),
+                Event::Arrived(Arrival::Connection(stream)) => {
                     waiting = Some(stream);
                     if !room {
                         self.close_longest_idle();
