@@ -23,3 +23,5 @@ mod support;
 
 // The REST API over real sockets.
 mod api;
+// The real binary: command lines, exit codes, every ending of a job.
+mod cli;

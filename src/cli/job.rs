@@ -102,40 +102,24 @@ fn describe(args: &JobDescribe, client: &Client, console: &mut Console) -> Resul
 fn description(described: &Described) -> String {
     let job = &described.job;
     let mut text = String::new();
-    let mut field = |name: &str, value: &str| {
-        if !value.is_empty() {
-            let _ = writeln!(
-                text,
-                "{name:<10}{}",
-                plain(value).replace('\n', "\n          ")
-            );
-        }
-    };
-    field("Job", &job.id);
-    field("Name", if job.name == job.id { "" } else { &job.name });
-    field("Type", &job.kind);
-    field("Image", job.image());
-    field("Created", &time(job.create_time));
-    field("State", &job.state.state_type);
-    field("", job.state.message.as_deref().unwrap_or_default());
+    field(&mut text, "Job", &job.id);
+    field(
+        &mut text,
+        "Name",
+        if job.name == job.id { "" } else { &job.name },
+    );
+    field(&mut text, "Type", &job.kind);
+    field(&mut text, "Image", job.image());
+    field(&mut text, "Created", &time(job.create_time));
+    field(&mut text, "State", &job.state.state_type);
+    field(
+        &mut text,
+        "Reason",
+        job.state.message.as_deref().unwrap_or_default(),
+    );
     for execution in described.executions.iter().flat_map(Page::items) {
-        field("", "\n");
-        field("Execution", &execution.id);
-        field("Node", &execution.node_id);
-        field("State", execution.compute_state.word());
-        field(
-            "",
-            execution
-                .compute_state
-                .message
-                .as_deref()
-                .unwrap_or_default(),
-        );
-        if let Some(output) = &execution.run_output {
-            field("Exit code", &output.exit_code.to_string());
-            field("Stdout", output.stdout.trim_end_matches('\n'));
-            field("Stderr", output.stderr.trim_end_matches('\n'));
-        }
+        text.push('\n');
+        describe_execution(&mut text, execution);
     }
     let history: Vec<&wire::HistoryItem> = described.history.iter().flat_map(Page::items).collect();
     if !history.is_empty() {
@@ -147,6 +131,31 @@ fn description(described: &Described) -> String {
         text.push_str(&table.render());
     }
     text
+}
+
+fn describe_execution(text: &mut String, execution: &wire::Execution) {
+    let state = &execution.compute_state;
+    field(text, "Execution", &execution.id);
+    field(text, "Node", &execution.node_id);
+    field(text, "State", state.word());
+    field(text, "Reason", state.message.as_deref().unwrap_or_default());
+    let Some(output) = &execution.run_output else {
+        return;
+    };
+    // A container that never ran has no exit code, and the API says 0.
+    if state.state_type == wire::COMPLETED || output.exit_code != 0 {
+        field(text, "Exit code", &output.exit_code.to_string());
+    }
+    field(text, "Stdout", output.stdout.trim_end_matches('\n'));
+    field(text, "Stderr", output.stderr.trim_end_matches('\n'));
+}
+
+/// A line, or nothing for an empty value; further lines of the value are indented.
+fn field(text: &mut String, name: &str, value: &str) {
+    if !value.is_empty() {
+        let value = plain(value).replace('\n', "\n           ");
+        let _ = writeln!(text, "{name:<10} {value}");
+    }
 }
 
 fn stop(args: &JobStop, client: &Client, console: &mut Console) -> Result<Ended, CliError> {

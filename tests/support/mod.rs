@@ -1,7 +1,9 @@
 //! What the test modules share.
 
+pub(crate) mod fake_api;
 pub(crate) mod http;
 pub(crate) mod jobs;
 pub(crate) mod node;
 pub(crate) mod podman;
+pub(crate) mod program;
 pub(crate) mod wait;

@@ -8,7 +8,10 @@ use super::source::{files_under, paths, root, tokens};
 const MAY_PAUSE: &str = "tests/support/wait.rs";
 
 /// The first words of golden files that must exist, and what they pin.
-const GOLDEN: &[(&str, &str)] = &[("deps-", "the dependency list of a target")];
+const GOLDEN: &[(&str, &str)] = &[
+    ("deps-", "the dependency list of a target"),
+    ("help", "the help pages"),
+];
 
 #[test]
 fn tests_are_never_switched_off_and_their_names_are_claims() {

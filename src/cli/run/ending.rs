@@ -6,6 +6,7 @@ use super::super::commands::Run;
 use super::super::console::Console;
 use super::super::error::{CliError, INTERRUPTED, NEVER_RAN, TIMED_OUT};
 use super::super::wire::{COMPLETED, Described, Execution, HistoryItem, Page, RunOutput};
+use super::follow::is_told;
 use crate::model::{FailureKind, RUN_OUTPUT_MAX};
 
 /// Prints what the job printed, or why it did not, and says how the command ends.
@@ -34,14 +35,19 @@ pub(super) fn ending(
             Ok(Ended(INTERRUPTED))
         }
         _ => {
-            let reason = job
-                .state
-                .message
-                .as_deref()
-                .or_else(|| history.last().map(|item| item.event.message.as_str()))
-                .unwrap_or("no reason given");
-            console.tell(&format!("job {} failed: {reason}", job.id));
-            console.hint(last_detail(history, "Hint").unwrap_or_default());
+            let reason = job.state.message.as_deref().unwrap_or_default();
+            // The last news of its executions is on the terminal already.
+            let is_known = |item: &HistoryItem| is_told(item) && item.event.message == reason;
+            if reason.is_empty() || history.iter().any(is_known) {
+                console.tell(&format!("job {} failed", job.id));
+            } else {
+                console.tell(&format!("job {} failed: {reason}", job.id));
+            }
+            console.hint(match last_detail(history, "Hint") {
+                _ if is_timeout(history) => "allow more time with --timeout",
+                Some(hint) => hint,
+                None => "",
+            });
             Ok(Ended(failure_code(history, output)))
         }
     }

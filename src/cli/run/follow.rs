@@ -46,7 +46,7 @@ pub(super) fn follow(
     let mut polls = 0;
     loop {
         let path = page_path(job, token.as_deref());
-        let Some(reply) = patiently(client, job, interrupts, console, || client.get(&path))? else {
+        let Some(reply) = patiently(job, interrupts, console, || client.get(&path))? else {
             return Ok(Followed::Interrupted);
         };
         let page: Page<HistoryItem> = reply.decode()?;
@@ -54,7 +54,11 @@ pub(super) fn follow(
         let items = page.items.unwrap_or_default();
         let is_full = items.len() >= PAGE;
         for item in items {
-            if history.last().map(|last| &last.event.message) != Some(&item.event.message) {
+            // Job and execution often say the same.
+            let is_repeat = history
+                .last()
+                .is_some_and(|last| last.event.message == item.event.message);
+            if is_told(&item) && !is_repeat {
                 console.tell(&item.event.message);
             }
             history.push(item);
@@ -71,6 +75,17 @@ pub(super) fn follow(
         }
         polls += 1;
     }
+}
+
+/// Whether an item is told while it happens: not the submission, which was told already, nor the end, which is told with
+/// its output and reason.
+pub(super) fn is_told(item: &HistoryItem) -> bool {
+    let is_submission = item.event.topic == "Submission";
+    let is_end = matches!(
+        item.event.detail("NewState"),
+        Some("Completed" | "Failed" | "Stopped")
+    );
+    !is_submission && !is_end && !item.event.message.is_empty()
 }
 
 fn page_path(job: &str, token: Option<&str>) -> String {
@@ -95,7 +110,6 @@ fn pause(polls: usize) -> Duration {
 /// # Errors
 /// A refusal, or silence for longer than a board takes to boot.
 pub(super) fn patiently(
-    _client: &Client,
     job: &str,
     interrupts: &Interrupts,
     console: &mut Console,

@@ -58,7 +58,7 @@ pub(super) fn run(
     match follow::follow(&client, &job, &interrupts, console).map_err(CliError::NotRun)? {
         Followed::Interrupted => Ok(interrupted(&client, &job, console)),
         Followed::Ended(history) => {
-            let reply = follow::patiently(&client, &job, &interrupts, console, || {
+            let reply = follow::patiently(&job, &interrupts, console, || {
                 client.get(&format!("/jobs/{job}?include=executions"))
             })
             .map_err(CliError::NotRun)?;

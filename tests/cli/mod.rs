@@ -1,0 +1,9 @@
+//! The real binary: command lines, exit codes, and what it says to whom.
+//!
+//! `fake_api` plays the node where a test needs one that misbehaves on cue; `serve` tests start the real one.
+
+mod help;
+mod jobs;
+mod run;
+mod serve;
+mod usage;

@@ -1,0 +1,175 @@
+//! The real binary, run as a user would.
+
+use super::wait;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// A command line to run in an empty environment.
+#[derive(Debug)]
+pub(crate) struct Program {
+    command: Command,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// A program that runs. Killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    out: Capture,
+    err: Capture,
+}
+
+impl Program {
+    /// `codling` with `args`, nothing in its environment.
+    pub(crate) fn new(args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codling"));
+        command.args(args).env_clear().current_dir("/");
+        Self { command }
+    }
+
+    /// With a variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Talking to `api`.
+    pub(crate) fn api(self, api: SocketAddr) -> Self {
+        let port = api.port().to_string();
+        self.env("CODLING_API_PORT", &port)
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub(crate) fn run(self) -> Ended {
+        self.start().ended()
+    }
+
+    /// Starts it.
+    #[track_caller]
+    pub(crate) fn start(mut self) -> Running {
+        let mut child = self
+            .command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let out = Capture::start(child.stdout.take().expect("it is piped"));
+        let err = Capture::start(child.stderr.take().expect("it is piped"));
+        Running { child, out, err }
+    }
+}
+
+impl Running {
+    /// What stderr holds so far.
+    pub(crate) fn err(&self) -> String {
+        self.err.text()
+    }
+
+    /// Waits until stderr holds `text`; everything it holds then.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) -> String {
+        wait::until(text, || {
+            let err = self.err();
+            if err.contains(text) {
+                Ok(err)
+            } else {
+                Err(err)
+            }
+        })
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it is there");
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn ended(mut self) -> Ended {
+        let status: ExitStatus = wait::until("the program ends", || {
+            self.child
+                .try_wait()
+                .expect("it is ours")
+                .ok_or_else(|| self.err.text())
+        });
+        self.out.finish();
+        self.err.finish();
+        Ended {
+            code: status.code().unwrap_or(-1),
+            out: self.out.text(),
+            err: self.err.text(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A stream that is read as it comes.
+#[derive(Debug)]
+struct Capture {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Capture {
+    fn start(mut stream: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&bytes);
+        let thread = std::thread::spawn(move || {
+            let mut chunk = [0; 4_096];
+            while let Ok(length @ 1..) = stream.read(&mut chunk) {
+                into.lock()
+                    .expect("no test panics in it")
+                    .extend_from_slice(&chunk[..length]);
+            }
+        });
+        Self {
+            bytes,
+            thread: Some(thread),
+        }
+    }
+
+    fn text(&self) -> String {
+        let bytes = self.bytes.lock().expect("no test panics in it");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn finish(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the reader ends");
+        }
+    }
+}
+
+/// A node on `dir` and free ports of the loopback, without an engine.
+pub(crate) fn serve(dir: &Path, flags: &[&str]) -> Program {
+    let dir = dir.display().to_string();
+    let mut args = vec!["serve", "--data-dir", &dir, "--swarm-host", "127.0.0.1"];
+    args.extend(["--engine-socket", "/nonexistent/engine.sock"]);
+    for (flag, value) in [("--api-port", "0"), ("--port", "0")] {
+        if !flags.contains(&flag) {
+            args.extend([flag, value]);
+        }
+    }
+    args.extend(flags);
+    Program::new(&args)
+}
