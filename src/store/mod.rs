@@ -119,8 +119,7 @@ impl Store {
     }
 
     /// Hands a batch to the writer thread: one commit per file that has rows, jobs.db first, each durable. `seq` comes
-    /// back in the report. One batch is in flight at a time; a second may be handed over before the first is reported,
-    /// a third is refused.
+    /// back in the report. One batch is under way at a time, and at most two more commands wait for it.
     ///
     /// # Errors
     /// The batch was not taken.

@@ -7,7 +7,8 @@ use async_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// Commands that may wait: one batch is in flight by contract, and a close or reopen may stand behind it.
+/// Commands that may wait behind the one under way: the agent has one batch in flight, so that leaves room for a last
+/// batch and the close at a clean stop.
 const COMMANDS_MAX: usize = 2;
 /// Reports that may wait: one for each command that can be under way, so that the writer never waits for its reader.
 const REPORTS_MAX: usize = COMMANDS_MAX + 1;

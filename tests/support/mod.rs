@@ -6,4 +6,6 @@ pub(crate) mod jobs;
 pub(crate) mod node;
 pub(crate) mod podman;
 pub(crate) mod program;
+pub(crate) mod recorder;
+pub(crate) mod seed;
 pub(crate) mod wait;
