@@ -1,6 +1,9 @@
 //! The store, each kind through the same suite, and what only a file can do.
 
+mod pins;
+mod random;
 mod recorded;
+mod records;
 mod samples;
 mod suite;
 

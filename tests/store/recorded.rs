@@ -442,7 +442,7 @@ fn a_store_that_was_closed_is_opened_again_without_a_repair() {
 
 /// redb takes its backend by value.
 #[derive(Debug)]
-struct Shared(Arc<dyn redb::StorageBackend>);
+pub(super) struct Shared(pub(super) Arc<dyn redb::StorageBackend>);
 
 impl redb::StorageBackend for Shared {
     fn len(&self) -> std::io::Result<u64> {

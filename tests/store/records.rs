@@ -1,0 +1,377 @@
+//! Records as they lie in the files: anything comes back as it went in, and what an earlier release wrote is read.
+//!
+//! `tests/golden/store/<release>/` holds rows as that release wrote them, in hex. This release must write the newest
+//! ones byte for byte and read all of them. When a record gets a field: set it in `full_job` or `full_execution`, let
+//! the test print the new bytes and put them into a folder of the new release; older folders stay as they are.
+
+use super::random;
+use super::samples::*;
+use super::*;
+use crate::support::recorder::{Disk, Recorder};
+use crate::support::seed::Seed;
+use codling::model::*;
+use redb::{ReadableDatabase, ReadableTable, TableDefinition};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-v1");
+const JOB_EXECUTIONS: TableDefinition<(&str, u32), &[u8]> =
+    TableDefinition::new("job-executions-v1");
+const JOB_SUBMITTED: TableDefinition<&str, &[u8]> = TableDefinition::new("job-submitted-v1");
+const EXECUTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("executions-v1");
+
+/// The release whose rows this one writes.
+const NEWEST: &str = "0.1";
+
+fn config_on(recorder: &Recorder) -> StoreConfig {
+    StoreConfig {
+        node: NodeId::from(NODE),
+        jobs: Place::Backend(recorder.backend(Disk::Jobs)),
+        executions: Place::Backend(recorder.backend(Disk::Executions)),
+    }
+}
+
+fn raw(recorder: &Recorder, disk: Disk) -> redb::Database {
+    redb::Database::builder()
+        .create_with_backend(recorded::Shared(recorder.backend(disk)))
+        .unwrap()
+}
+
+#[test]
+fn any_record_comes_back_as_it_went_in() {
+    let config = || StoreConfig {
+        node: NodeId::from(NODE),
+        jobs: Place::Memory,
+        executions: Place::Memory,
+    };
+    for start in 0..60 {
+        let mut seed = Seed::new(start);
+        let (store, _) = open(config());
+        let mut jobs = BTreeMap::new();
+        let mut executions = BTreeMap::new();
+        for _ in 0..4 {
+            // The same few keys again and again, so that every shape replaces every other.
+            let new_jobs: Vec<_> = (0..3).map(|n| random::job_record(&mut seed, n)).collect();
+            let new_executions: Vec<_> = (0..3)
+                .map(|n| random::execution_record(&mut seed, n))
+                .collect();
+            jobs.extend(new_jobs.iter().map(|job| (job.job.id.clone(), job.clone())));
+            executions.extend(new_executions.iter().map(|e| (e.id.clone(), e.clone())));
+            commit(&store, batch(new_jobs, new_executions));
+            for (id, record) in &jobs {
+                let answer = store.answer(&StoreQuery::Job(id.clone()));
+                let expected = StoreAnswer::Job(Some(Box::new(record.clone())));
+                assert_eq!(answer, expected, "seed {start}");
+            }
+        }
+        store.reopen(at(0)).unwrap();
+        let StoreReport::Reopened(state) = report(&store) else {
+            panic!("not reopened, seed {start}");
+        };
+        let live: Vec<_> = executions
+            .values()
+            .filter(|e| e.is_live())
+            .cloned()
+            .collect();
+        assert_eq!(state.live_executions, live, "seed {start}");
+        let ended: Vec<_> = executions
+            .values()
+            .filter(|e| !e.is_live())
+            .map(|e| e.id.clone())
+            .collect();
+        assert_eq!(state.ended_executions, ended, "seed {start}");
+        let live: Vec<_> = jobs.values().filter(|job| job.is_live()).cloned().collect();
+        assert_eq!(state.live_jobs, live, "seed {start}");
+    }
+}
+
+/// A job with every field set.
+fn full_job() -> JobRecord {
+    let words = |text: &str| BTreeMap::from([(text.to_owned(), format!("{text} value"))]);
+    let spec = |kind: &str| SpecConfig {
+        kind: kind.to_owned(),
+        params: Params(serde_json::Map::from_iter([(
+            "Image".to_owned(),
+            serde_json::json!("busybox:1"),
+        )])),
+    };
+    let output = RunOutput {
+        stdout: vec![0, 0xff],
+        stdout_truncated: true,
+        stderr: b"err".to_vec(),
+        stderr_truncated: true,
+        exit_code: -1,
+    };
+    let mut record = job_record(1, JobState::Failed);
+    record.job.job_type = JobType::Ops;
+    record.job.priority = -5;
+    record.job.count = 9;
+    record.job.constraints = vec![Constraint {
+        key: "zone".to_owned(),
+        operator: "in".to_owned(),
+        values: vec!["a".to_owned()],
+    }];
+    record.job.meta = words("meta");
+    record.job.labels = words("label");
+    record.job.state_message = "why".to_owned();
+    record.job.version = 2;
+    record.job.revision = 3;
+    record.job.modified = Some(UnixMs(1_700_000_000_001));
+    record.job.task = Task {
+        name: "main".to_owned(),
+        engine: spec("docker"),
+        publisher: spec("local"),
+        env: words("env"),
+        meta: words("meta"),
+        input_sources: vec![InputSource {
+            source: spec("ipfs"),
+            alias: "in".to_owned(),
+            target: "/in".to_owned(),
+        }],
+        result_paths: vec![ResultPath {
+            name: "out".to_owned(),
+            path: "/out".to_owned(),
+        }],
+        resources: ResourcesConfig {
+            cpu: "500m".to_owned(),
+            memory: "1mb".to_owned(),
+            disk: "2mb".to_owned(),
+            gpu: "1".to_owned(),
+        },
+        network: Network {
+            kind: NetworkKind::Http,
+            domains: vec!["example.org".to_owned()],
+            ports: vec![Port {
+                name: "web".to_owned(),
+                fixed: 80,
+                target: 8_080,
+                host_network: "127.0.0.1".to_owned(),
+            }],
+        },
+        timeouts: Timeouts {
+            execution_s: 1,
+            queue_s: 2,
+            total_s: 3,
+        },
+    };
+    record.executions = (0..9)
+        .map(|partition| execution(1, partition, ExecutionState::Failed))
+        .collect();
+    let first = &mut record.executions[0];
+    first.desired_message = "stop".to_owned();
+    first.state_message = "failed".to_owned();
+    first.published = spec("local");
+    first.run_output = Some(output);
+    first.allocated = Resources {
+        cpu_millis: 1,
+        memory_bytes: 2,
+        disk_bytes: 3,
+        gpus: 4,
+    };
+    first.created = Some(UnixMs(1));
+    first.modified = Some(UnixMs(2));
+    first.reject = Some(RejectReason::TooLarge {
+        dimension: Dimension::Memory,
+        asked: 2,
+        limit: 1,
+    });
+    first.failure = Some(Failure::new(FailureKind::OutOfMemory, "killed"));
+    record.history.push(HistoryItem {
+        seq: 2,
+        level: HistoryLevel::Execution(execution_id(1_000)),
+        job_version: 2,
+        topic: Topic::ExecutionTimeout,
+        message: "late".to_owned(),
+        details: words("Hint"),
+        time: None,
+    });
+    record.next_seq = 3;
+    record.submitted = vec![b'j'; 4_097];
+    record.idempotency = Some(token("t", at(7)));
+    record.total_timer = Some(Timer {
+        since: at(8),
+        spent_ms: 9,
+        limit_ms: 10,
+    });
+    record.queue_timer = Some(Timer::start(at(11), 12));
+    record
+}
+
+/// An execution with every field set.
+fn full_execution() -> ExecutionRecord {
+    let mut record = execution_record(1, ended(Delivery::Pending));
+    record.job = full_job().job;
+    record.partition = 3;
+    record.resources = Resources {
+        cpu_millis: 1,
+        memory_bytes: 2,
+        disk_bytes: 3,
+        gpus: 4,
+    };
+    record
+}
+
+fn golden(release: &str, name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/store")
+        .join(release)
+        .join(name)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(release: &str, name: &str) -> Vec<u8> {
+    let path = golden(release, name);
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let digits: String = text.split_whitespace().collect();
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+#[track_caller]
+fn is_golden(name: &str, bytes: &[u8]) {
+    let path = golden(NEWEST, name);
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let expected: String = expected.split_whitespace().collect();
+    assert!(
+        expected == hex(bytes),
+        "{} should hold\n{}",
+        path.display(),
+        hex(bytes)
+    );
+}
+
+#[test]
+fn rows_are_written_byte_for_byte_as_the_newest_golden_ones() {
+    let recorder = Recorder::new();
+    let (store, _) = open(config_on(&recorder));
+    let plain = job_record(2, JobState::Running);
+    let accepted = execution_record(2, ComputeState::Accepted);
+    commit(
+        &store,
+        batch([full_job(), plain], [full_execution(), accepted]),
+    );
+    close(store);
+    // A read transaction ends with its database.
+    let databases = Disk::BOTH.map(|disk| raw(&recorder, disk));
+    let [jobs, executions] = databases.each_ref().map(|db| db.begin_read().unwrap());
+    let meta = |txn: &redb::ReadTransaction| {
+        let table = txn.open_table(META).unwrap();
+        let get = |key| table.get(key).unwrap().unwrap().value();
+        (get("schema"), get("content"), table.iter().unwrap().count())
+    };
+    assert_eq!(meta(&jobs), (1, 1, 2));
+    assert_eq!(meta(&executions), (1, 2, 2));
+    let row = |table: TableDefinition<&str, &[u8]>, txn: &redb::ReadTransaction, key: &str| {
+        let row = txn.open_table(table).unwrap().get(key).unwrap();
+        row.unwrap().value().to_vec()
+    };
+    let id = job_id(1);
+    is_golden("job-full.hex", &row(JOBS, &jobs, id.as_str()));
+    is_golden("job-plain.hex", &row(JOBS, &jobs, job_id(2).as_str()));
+    let submitted = row(JOB_SUBMITTED, &jobs, id.as_str());
+    assert_eq!(submitted, full_job().submitted);
+    let chunks = jobs.open_table(JOB_EXECUTIONS).unwrap();
+    assert_eq!(chunks.iter().unwrap().count(), 1);
+    let chunk = chunks.get((id.as_str(), 0)).unwrap().unwrap();
+    is_golden("job-chunk.hex", chunk.value());
+    let full = row(EXECUTIONS, &executions, execution_id(1).as_str());
+    is_golden("execution-full.hex", &full);
+    let plain = row(EXECUTIONS, &executions, execution_id(2).as_str());
+    is_golden("execution-plain.hex", &plain);
+}
+
+/// Two files as a release made them, from its golden rows.
+fn made_by(release: &str) -> Recorder {
+    let recorder = Recorder::new();
+    let put = |disk, content, fill: &dyn Fn(&redb::WriteTransaction)| {
+        let database = raw(&recorder, disk);
+        let txn = database.begin_write().unwrap();
+        {
+            let mut meta = txn.open_table(META).unwrap();
+            meta.insert("schema", 1).unwrap();
+            meta.insert("content", content).unwrap();
+        }
+        fill(&txn);
+        txn.commit().unwrap();
+    };
+    put(Disk::Jobs, 1, &|txn| {
+        let mut jobs = txn.open_table(JOBS).unwrap();
+        let id = job_id(1);
+        for (n, name) in [(1, "job-full.hex"), (2, "job-plain.hex")] {
+            let row = unhex(release, name);
+            jobs.insert(job_id(n).as_str(), row.as_slice()).unwrap();
+        }
+        let chunk = unhex(release, "job-chunk.hex");
+        let mut chunks = txn.open_table(JOB_EXECUTIONS).unwrap();
+        chunks.insert((id.as_str(), 0), chunk.as_slice()).unwrap();
+        let mut submitted = txn.open_table(JOB_SUBMITTED).unwrap();
+        let json = full_job().submitted;
+        submitted.insert(id.as_str(), json.as_slice()).unwrap();
+    });
+    put(Disk::Executions, 2, &|txn| {
+        let mut executions = txn.open_table(EXECUTIONS).unwrap();
+        for (n, name) in [(1, "execution-full.hex"), (2, "execution-plain.hex")] {
+            let row = unhex(release, name);
+            let id = execution_id(n);
+            executions.insert(id.as_str(), row.as_slice()).unwrap();
+        }
+    });
+    recorder
+}
+
+#[test]
+fn rows_of_every_release_are_read() {
+    for release in [NEWEST] {
+        let (store, state) = open(config_on(&made_by(release)));
+        let read = |n| store.answer(&StoreQuery::Job(job_id(n)));
+        let plain = job_record(2, JobState::Running);
+        let found = |record| StoreAnswer::Job(Some(Box::new(record)));
+        assert_eq!(read(1), found(full_job()), "release {release}");
+        assert_eq!(read(2), found(plain.clone()), "release {release}");
+        assert_eq!(state.live_jobs, [plain], "release {release}");
+        let accepted = execution_record(2, ComputeState::Accepted);
+        let expected = [full_execution(), accepted];
+        assert_eq!(state.live_executions, expected, "release {release}");
+        assert_eq!(state.jobs_file, JobsFile::Kept, "release {release}");
+    }
+}
+
+#[test]
+fn fields_of_a_later_release_are_skipped_and_come_to_no_harm() {
+    // A field 99 at the end of the row's map and of the record's map in it, as a later release might add.
+    let mut row = unhex(NEWEST, "job-plain.hex");
+    assert_eq!(
+        row[..2],
+        [0xa1, 0x02],
+        "a map whose only entry is the record"
+    );
+    let field = [0x18, 99, 0x63, b'n', b'e', b'w'];
+    row[2] += 1;
+    row.extend(field);
+    row[0] += 1;
+    row.extend(field);
+    let mut accepted = unhex(NEWEST, "execution-plain.hex");
+    accepted[0] += 1;
+    accepted.extend(field);
+    let recorder = made_by(NEWEST);
+    let write = |disk, table: TableDefinition<&str, &[u8]>, key: &str, row: &[u8]| {
+        let database = raw(&recorder, disk);
+        let txn = database.begin_write().unwrap();
+        txn.open_table(table).unwrap().insert(key, row).unwrap();
+        txn.commit().unwrap();
+    };
+    write(Disk::Jobs, JOBS, job_id(2).as_str(), &row);
+    let id = execution_id(2);
+    write(Disk::Executions, EXECUTIONS, id.as_str(), &accepted);
+    let (_store, state) = open(config_on(&recorder));
+    assert_eq!(state.live_jobs, [job_record(2, JobState::Running)]);
+    let expected = execution_record(2, ComputeState::Accepted);
+    assert_eq!(state.live_executions[1], expected);
+}
