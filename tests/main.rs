@@ -7,8 +7,6 @@
     reason = "tests panic to fail, and measure real time"
 )]
 
-// What several modules lean on.
-mod support;
 // The store: both kinds, every refusal, what a commit costs.
 mod store;
 // Rules about the source itself.
