@@ -22,7 +22,7 @@ mod seam;
 mod seen;
 mod spec;
 
-pub use container::{ContainerEngine, SocketSearch};
+pub use container::{ContainerEngine, Patience, SocketSearch};
 pub use error::{EngineError, Skipped};
 pub use seam::{Engine, EngineFuture, LogStream};
 pub use seen::{

@@ -97,9 +97,10 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     fn inspect<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ContainerState>;
 
     /// The first bytes of an ended container's output, read from the engine's log, and whether there was more.
+    /// Outlives an engine that goes away and comes back.
     ///
     /// # Errors
-    /// `NoSuchContainer`; any error of a call.
+    /// `NoSuchContainer`, nothing else: a log that cannot be read through is returned as far as it can, as truncated.
     fn output<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, FirstOutput>;
 
     /// All that the engine's log has now. Memory use is one read, whatever the length.

@@ -1,4 +1,4 @@
-//! Every bound on what an engine may send and how long it may take. An engine is trusted, but it can be broken, and a
+//! Every bound on what an engine may send (how long it may take: `patience`). An engine is trusted, but it can be broken, and a
 //! board has little memory.
 
 use super::super::ApiVersion;
@@ -38,30 +38,9 @@ pub(super) const LOADED_MAX: usize = 64;
 /// What one read takes from an archive that is loaded.
 pub(super) const ARCHIVE_CHUNK: usize = 64 << 10;
 
-/// Connecting to a Unix socket is immediate unless the engine's backlog is full.
-pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Pause before another try when it is full.
 pub(super) const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
-/// `_ping`, also by a socket-activated Podman that starts from a slow card for it.
-pub(super) const PING_MAX: Duration = Duration::from_secs(10);
-/// A call that only reads.
-pub(super) const READ_MAX: Duration = Duration::from_secs(30);
-/// The reply to a call that changes something (design: awaited this long, then the caller sweeps by label).
-pub(super) const CHANGE_MAX: Duration = Duration::from_secs(30);
-/// How much longer than the grace an engine may take to stop a container.
-pub(super) const STOP_SLACK: Duration = Duration::from_secs(10);
-/// Silence in the middle of a log: it comes from a disk.
-pub(super) const LOG_SILENCE_MAX: Duration = Duration::from_secs(30);
-/// Silence in the middle of a pull: a registry over a bad link, or a large layer unpacked on a slow card.
-pub(super) const PULL_SILENCE_MAX: Duration = Duration::from_secs(300);
-
 /// How soon after its process has ended an engine is asked what it knows; doubled until `SETTLE_PAUSE_MAX`.
 pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(2);
 /// Most between two of those questions.
 pub(super) const SETTLE_PAUSE_MAX: Duration = Duration::from_millis(500);
-/// How long an engine may need to notice the end of a process.
-pub(super) const SETTLE_MAX: Duration = Duration::from_secs(30);
-/// How soon an engine that is away while an end is awaited is asked again; doubled until `AWAY_PAUSE_MAX`.
-pub(super) const AWAY_PAUSE: Duration = Duration::from_secs(1);
-/// Most between two of those questions (serve.md 7.5).
-pub(super) const AWAY_PAUSE_MAX: Duration = Duration::from_secs(30);

@@ -1,19 +1,17 @@
 //! The end of a container, awaited without asking its engine anything while it runs.
 //!
 //! ```text
-//!  inspect --ended--------------------------------------------------> done
+//!  inspect --ended----------------------------------------------------> done
 //!     | runs, pid
 //!  pidfd_open --> inspect again --> readable (hours later) --> inspect until the engine has noticed --> done
 //!     | no pidfd
-//!  attach ------> inspect again --> its stream ends ---------> inspect until ...
+//!  attach ------> inspect again --> its stream ends ---------> inspect a few times; still runs? from the start
 //! ```
 //! The second inspect closes two races: the pid was reused before it was opened; the container ended before an attach,
 //! which on some engines never ends then. An engine that goes away meanwhile is asked again with growing pauses.
 
 use super::super::{ContainerEnd, ContainerState, EngineError};
-use super::bounds::{
-    AWAY_PAUSE, AWAY_PAUSE_MAX, CHANGE_MAX, SETTLE_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX,
-};
+use super::bounds::{SETTLE_PAUSE, SETTLE_PAUSE_MAX};
 use super::http::{self, Call};
 use super::process::{self, Watch};
 use super::wire::Inspect;
@@ -30,45 +28,68 @@ pub(super) async fn await_end(
     engine: &ContainerEngine,
     id: &ContainerId,
 ) -> Result<ContainerEnd, EngineError> {
+    let mut pause = engine.patience.away;
     loop {
-        let seen = look(engine, id).await?;
+        let seen = look_until_back(engine, id).await?;
         let pid = match state_of(&seen) {
             ContainerState::Exited(end) => return Ok(end),
-            ContainerState::Created => {
-                return Err(EngineError::Refused {
-                    call: "await the end",
-                    status: 409,
-                    message: "the container was never started".to_owned(),
-                });
-            }
+            ContainerState::Created => return Err(never_started()),
             ContainerState::Running { pid } => pid,
         };
-        let watch = match pid {
-            Some(pid) => process::watch(pid, &seen.id),
-            // Between its start and its pid, or between its end and the engine's notice of it.
-            None => Watch::Ended,
-        };
-        match watch {
+        // No pid: between its start and its pid, or between its end and the engine's notice of it. No such process: the
+        // same, or a pid of another namespace.
+        let watch = pid.map_or(Watch::Ended, |pid| process::watch(pid, &seen.id));
+        let settled = match watch {
             Watch::Open(process) => {
-                if runs_as(&look(engine, id).await?, pid) {
-                    process::ended(&process).await?;
+                if !runs_as(&look_until_back(engine, id).await?, pid) {
+                    continue;
+                }
+                process::ended(&process).await;
+                match settle(engine, id, pid, engine.patience.settle).await? {
+                    Settled::Runs { status } => {
+                        return Err(EngineError::EndUnknown {
+                            id: seen.id,
+                            status,
+                        });
+                    }
+                    settled => settled,
                 }
             }
-            Watch::Ended => {}
+            Watch::Ended => settle(engine, id, pid, engine.patience.suspicion).await?,
             Watch::Impossible(why) => {
                 log::debug!("the end of container \"{id}\" is awaited by attach: {why}");
-                attach_until_end(engine, id, pid).await?;
+                Settled::Runs { status: why }
             }
+        };
+        match settled {
+            Settled::Ended(end) => return Ok(end),
+            Settled::Replaced => continue,
+            Settled::Runs { .. } => {}
         }
-        if let Some(end) = settle(engine, id, pid).await? {
+        attach_until_end(engine, id, pid).await?;
+        if let Settled::Ended(end) = settle(engine, id, pid, engine.patience.suspicion).await? {
             return Ok(end);
         }
+        // The engine was restarted under the attach, or does not let us attach.
+        Timer::after(pause).await;
+        pause = (pause * 2).min(engine.patience.away_most);
+    }
+}
+
+fn never_started() -> EngineError {
+    EngineError::Refused {
+        call: "await the end",
+        status: 409,
+        message: "the container was never started".to_owned(),
     }
 }
 
 /// Inspects; while the engine is away, until it is back.
-async fn look(engine: &ContainerEngine, id: &ContainerId) -> Result<Inspect, EngineError> {
-    let mut pause = AWAY_PAUSE;
+pub(super) async fn look_until_back(
+    engine: &ContainerEngine,
+    id: &ContainerId,
+) -> Result<Inspect, EngineError> {
+    let mut pause = engine.patience.away;
     loop {
         match engine.look(id).await {
             Err(error)
@@ -77,7 +98,7 @@ async fn look(engine: &ContainerEngine, id: &ContainerId) -> Result<Inspect, Eng
             {
                 log::debug!("the engine is away while container \"{id}\" is awaited: {error}");
                 Timer::after(pause).await;
-                pause = (pause * 2).min(AWAY_PAUSE_MAX);
+                pause = (pause * 2).min(engine.patience.away_most);
             }
             result => return result,
         }
@@ -88,30 +109,40 @@ fn runs_as(seen: &Inspect, pid: Option<u32>) -> bool {
     state_of(seen) == ContainerState::Running { pid }
 }
 
-/// Asks the engine until it knows how the container ended. `None` if another process took its place: watch that one.
+/// What an engine says after a process has ended, or may have.
+enum Settled {
+    /// It noticed.
+    Ended(ContainerEnd),
+    /// Another process runs the container now: watch that one.
+    Replaced,
+    /// It still says that the container runs, in these words.
+    Runs { status: String },
+}
+
+/// Asks the engine until it knows how the container ended, for at most `limit`.
 async fn settle(
     engine: &ContainerEngine,
     id: &ContainerId,
     pid: Option<u32>,
-) -> Result<Option<ContainerEnd>, EngineError> {
+    limit: Duration,
+) -> Result<Settled, EngineError> {
     let mut pause = SETTLE_PAUSE;
     let mut waited = Duration::ZERO;
     loop {
-        let seen = look(engine, id).await?;
+        let seen = look_until_back(engine, id).await?;
         match state_of(&seen) {
-            ContainerState::Exited(end) => return Ok(Some(end)),
-            ContainerState::Running { pid: Some(now) } if Some(now) != pid => return Ok(None),
-            // Podman's clean-up did not run; the exit code is there nevertheless.
-            _ if waited >= SETTLE_MAX && seen.state.status == "stopped" => {
-                return Ok(Some(end_of(&seen)));
+            ContainerState::Exited(end) => return Ok(Settled::Ended(end)),
+            ContainerState::Running { pid: Some(now) } if Some(now) != pid => {
+                return Ok(Settled::Replaced);
             }
-            _ if waited >= SETTLE_MAX => {
-                return Err(EngineError::EndUnknown {
-                    id: seen.id,
+            _ if waited < limit => {}
+            // Podman's clean-up did not run; the exit code is there nevertheless.
+            _ if seen.state.status == "stopped" => return Ok(Settled::Ended(end_of(&seen))),
+            _ => {
+                return Ok(Settled::Runs {
                     status: http::words(&seen.state.status),
                 });
             }
-            _ => {}
         }
         Timer::after(pause).await;
         waited += pause;
@@ -127,14 +158,19 @@ async fn attach_until_end(
 ) -> Result<(), EngineError> {
     let path = container_path(id, "/attach?stream=true&stdout=true&stderr=true")?;
     let Ok(mut reply) = engine
-        .call(Call::new(ATTACH, Method::POST, path, CHANGE_MAX))
+        .call(Call::new(
+            ATTACH,
+            Method::POST,
+            path,
+            engine.patience.change,
+        ))
         .await
     else {
         // Ended meanwhile, or the engine is away; either way the next look tells.
         return Ok(());
     };
     reply.allow_silence();
-    if runs_as(&look(engine, id).await?, pid) {
+    if runs_as(&look_until_back(engine, id).await?, pid) {
         while let Ok(Some(_)) = reply.chunk().await {}
     }
     Ok(())

@@ -4,9 +4,7 @@
 //! closes the connection. Nothing is kept alive between calls: a socket-activated Podman may sleep.
 
 use super::super::EngineError;
-use super::bounds::{
-    BACKLOG_PAUSE, CONNECT_MAX, ERROR_BODY_MAX, HEADER_LINES_MAX, HEADER_MAX, WORDS_MAX,
-};
+use super::bounds::{BACKLOG_PAUSE, ERROR_BODY_MAX, HEADER_LINES_MAX, HEADER_MAX, WORDS_MAX};
 use super::outgoing::Outgoing;
 use super::permission;
 use async_io::{Async, Timer};
@@ -75,7 +73,10 @@ pub(super) struct Reply {
 }
 
 /// Opens a connection to the engine's socket.
-pub(super) async fn connect(socket: &Path) -> Result<Async<UnixStream>, EngineError> {
+pub(super) async fn connect(
+    socket: &Path,
+    limit: Duration,
+) -> Result<Async<UnixStream>, EngineError> {
     let attempt = async {
         loop {
             match Async::<UnixStream>::connect(socket).await {
@@ -88,7 +89,7 @@ pub(super) async fn connect(socket: &Path) -> Result<Async<UnixStream>, EngineEr
             };
         }
     };
-    within(CONNECT_MAX, "connect", attempt).await
+    within(limit, "connect", attempt).await
 }
 
 fn not_connected(socket: &Path, source: io::Error) -> EngineError {

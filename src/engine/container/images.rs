@@ -2,7 +2,7 @@
 
 use super::super::{EngineError, ImageFacts, PullProgress};
 use super::ContainerEngine;
-use super::bounds::{BODY_MAX, LINE_MAX, LOADED_MAX, PROGRESS_MAX, PULL_SILENCE_MAX, READ_MAX};
+use super::bounds::{BODY_MAX, LINE_MAX, LOADED_MAX, PROGRESS_MAX};
 use super::http::{Call, Reply, encoded, words};
 use super::outgoing::Outgoing;
 use super::wire::{ImageInspect, ProgressLine};
@@ -27,7 +27,12 @@ pub(super) async fn image(
     image: &str,
 ) -> Result<Option<ImageFacts>, EngineError> {
     let path = format!("/images/{}/json", encoded(image));
-    let call = Call::new("look for the image", Method::GET, path, READ_MAX);
+    let call = Call::new(
+        "look for the image",
+        Method::GET,
+        path,
+        engine.patience.read,
+    );
     match engine.call(call).await {
         Ok(reply) => {
             let found: ImageInspect = engine.note(reply.json(BODY_MAX).await)?;
@@ -61,7 +66,7 @@ pub(super) async fn pull(
         }
     };
     let path = format!("/images/create?fromImage={}", encoded(&with_tag(image)));
-    let call = Call::new(PULL, Method::POST, path, PULL_SILENCE_MAX);
+    let call = Call::new(PULL, Method::POST, path, engine.patience.pull_silence);
     let mut lines = match engine.call(call).await {
         Ok(reply) => Lines::new(PULL, reply),
         // Podman answers so when it fails before there is progress, Docker when the registry has no such image.
@@ -106,7 +111,7 @@ pub(super) async fn load(
         LOAD,
         Method::POST,
         "/images/load?quiet=true".to_owned(),
-        PULL_SILENCE_MAX,
+        engine.patience.pull_silence,
     );
     let mut lines = match engine
         .call(call.with_body(Outgoing::Archive(archive)))

@@ -12,12 +12,14 @@ mod images;
 mod log_frames;
 mod outgoing;
 mod output;
+mod patience;
 mod permission;
 mod process;
 mod search;
 mod session;
 mod wire;
 
+pub use patience::Patience;
 pub use search::SocketSearch;
 
 use super::{
@@ -26,10 +28,7 @@ use super::{
     LogStream, PullProgress, container_name,
 };
 use crate::model::{ContainerId, ExecutionId, JobId, NodeId};
-use bounds::{
-    BODY_MAX, CHANGE_MAX, LIST_MAX, READ_MAX, SETTLE_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX,
-    STOP_SLACK, WARNINGS_MAX,
-};
+use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
 use futures_lite::AsyncRead;
 use http::{Call, Reply, encoded, words};
 use hyper::Method;
@@ -55,6 +54,7 @@ const BAD_COMMAND_WORDS: [&str; 7] = [
 #[derive(Debug)]
 pub struct ContainerEngine {
     candidates: Vec<Candidate>,
+    patience: Patience,
     known: Mutex<Known>,
 }
 
@@ -71,8 +71,15 @@ impl ContainerEngine {
     /// A client that will look for its engine when it is first needed. Touches nothing yet.
     #[must_use]
     pub fn new(search: &SocketSearch) -> Self {
+        Self::with_patience(search, Patience::default())
+    }
+
+    /// The same with other time limits.
+    #[must_use]
+    pub fn with_patience(search: &SocketSearch, patience: Patience) -> Self {
         Self {
             candidates: search.candidates(),
+            patience,
             known: Mutex::default(),
         }
     }
@@ -92,8 +99,8 @@ impl ContainerEngine {
             known.place.clone()
         };
         let profile = match place {
-            Some(place) => session::open_first(&[place]).await?,
-            None => session::open_first(&self.candidates).await?,
+            Some(place) => session::open_first(&[place], &self.patience).await?,
+            None => session::open_first(&self.candidates, &self.patience).await?,
         };
         let profile = Arc::new(profile);
         let mut known = self.known();
@@ -140,7 +147,7 @@ impl ContainerEngine {
     async fn call_once(&self, call: &mut Call) -> Result<Reply, EngineError> {
         let profile = self.profile().await?;
         let path = format!("/v{}{}", profile.api_version, call.path);
-        let stream = http::connect(&profile.socket).await?;
+        let stream = http::connect(&profile.socket, self.patience.connect).await?;
         let call = Call {
             name: call.name,
             method: call.method.clone(),
@@ -158,7 +165,7 @@ impl ContainerEngine {
             "inspect the container",
             Method::GET,
             container_path(id, "/json")?,
-            READ_MAX,
+            self.patience.read,
         );
         let reply = self
             .call(call)
@@ -173,7 +180,7 @@ impl ContainerEngine {
             "/containers/json?all=true&filters={}",
             encoded(&filters.to_string())
         );
-        let call = Call::new("list containers", Method::GET, path, READ_MAX);
+        let call = Call::new("list containers", Method::GET, path, self.patience.read);
         let reply = self.call(call).await?;
         let items: Vec<ListItem> = self.note(reply.json(LIST_MAX).await)?;
         let mut found = Vec::new();
@@ -210,7 +217,12 @@ impl ContainerEngine {
             }
         })?;
         let path = format!("/containers/create?name={}", encoded(&name));
-        let call = Call::new("create the container", Method::POST, path, CHANGE_MAX);
+        let call = Call::new(
+            "create the container",
+            Method::POST,
+            path,
+            self.patience.change,
+        );
         match self.call(call.with_body(Outgoing::Json(body.into()))).await {
             Ok(reply) => {
                 let made: CreateReply = self.note(reply.json(BODY_MAX).await)?;
@@ -269,7 +281,7 @@ impl ContainerEngine {
             "start the container",
             Method::POST,
             container_path(id, "/start")?,
-            CHANGE_MAX,
+            self.patience.change,
         );
         match self.call(call).await {
             Ok(_) => Ok(()),
@@ -283,7 +295,7 @@ impl ContainerEngine {
     async fn end_within(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError> {
         let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
         let path = container_path(id, &format!("/stop?t={seconds}"))?;
-        let limit = Duration::from_secs(seconds).saturating_add(STOP_SLACK);
+        let limit = Duration::from_secs(seconds).saturating_add(self.patience.stop_slack);
         let asked = self
             .call(Call::new("stop the container", Method::POST, path, limit))
             .await;
@@ -307,7 +319,12 @@ impl ContainerEngine {
 
     async fn kill_now(&self, id: &ContainerId) -> Result<(), EngineError> {
         let path = container_path(id, "/kill?signal=KILL")?;
-        let call = Call::new("kill the container", Method::POST, path, CHANGE_MAX);
+        let call = Call::new(
+            "kill the container",
+            Method::POST,
+            path,
+            self.patience.change,
+        );
         match self.call(call).await {
             Ok(_)
             | Err(EngineError::Refused {
@@ -326,11 +343,16 @@ impl ContainerEngine {
         let mut waited = Duration::ZERO;
         loop {
             let path = container_path(id, "?force=true&v=true")?;
-            let call = Call::new("remove the container", Method::DELETE, path, CHANGE_MAX);
+            let call = Call::new(
+                "remove the container",
+                Method::DELETE,
+                path,
+                self.patience.change,
+            );
             match self.call(call).await {
                 Ok(_) | Err(EngineError::Refused { status: 404, .. }) => return Ok(()),
                 // A removal is in progress already; its end is a 404.
-                Err(EngineError::Refused { status: 409, .. }) if waited < SETTLE_MAX => {}
+                Err(EngineError::Refused { status: 409, .. }) if waited < self.patience.settle => {}
                 Err(error) => return Err(error),
             }
             async_io::Timer::after(pause).await;

@@ -4,12 +4,12 @@ use super::super::{
     EngineError, EngineKind, FirstBytes, FirstOutput, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST,
     JOB_OUTPUT_MAX_MOST, LABEL_OUTPUT_MAX, LogChunk, LogStream, OutputStream,
 };
-use super::bounds::LOG_SILENCE_MAX;
 use super::http::{Call, Reply};
 use super::log_frames::{CALL, LogFrames};
 use super::wire::Inspect;
 use super::{ContainerEngine, container_path};
 use crate::model::{ContainerId, RUN_OUTPUT_MAX};
+use async_io::Timer;
 use bytes::Bytes;
 use futures_lite::StreamExt;
 use hyper::Method;
@@ -18,6 +18,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What Docker's `local` driver and Podman's `k8s-file` store around one line, at most: time, stream, lengths.
 const LINE_OVERHEAD: u64 = 64;
+/// How often a log that breaks off is read before what there is will do; the second read is for an engine that was
+/// restarted during the first, the others for one that is slow to come back.
+const LOG_TRIES: u32 = 4;
 
 /// Opens the log and returns its pieces.
 pub(super) async fn logs(
@@ -26,7 +29,12 @@ pub(super) async fn logs(
 ) -> Result<LogStream, EngineError> {
     let path = container_path(id, "/logs?stdout=true&stderr=true")?;
     let reply = engine
-        .call(Call::new(CALL, Method::GET, path, LOG_SILENCE_MAX))
+        .call(Call::new(
+            CALL,
+            Method::GET,
+            path,
+            engine.patience.log_silence,
+        ))
         .await;
     let reply = reply.map_err(|e| super::missing_container(e, id))?;
     let state = (reply, LogFrames::default(), Bytes::new(), 0_u64);
@@ -72,27 +80,57 @@ async fn next(
 }
 
 /// The first bytes of both streams, and whether there was more.
+///
+/// An engine that is away is asked again with growing pauses. A log that is there but cannot be read through, in
+/// `LOG_TRIES` tries, must not cost the job its outcome: what was read is returned, marked as truncated.
 pub(super) async fn first(
     engine: &ContainerEngine,
     id: &ContainerId,
 ) -> Result<FirstOutput, EngineError> {
+    let mut pause = engine.patience.away;
+    let mut tries = 0;
+    loop {
+        let mut output = FirstOutput::default();
+        let error = match read_first(engine, id, &mut output).await {
+            Ok(()) => return Ok(output),
+            Err(EngineError::NoSuchContainer { id }) => {
+                return Err(EngineError::NoSuchContainer { id });
+            }
+            Err(error) => error,
+        };
+        if matches!(
+            error,
+            EngineError::Garbage { .. }
+                | EngineError::TooLarge { .. }
+                | EngineError::TimedOut { .. }
+                | EngineError::Vanished { .. }
+                | EngineError::Refused { .. }
+        ) {
+            tries += 1;
+        }
+        if tries >= LOG_TRIES {
+            log::warn!("the log of container \"{id}\" cannot be read through: {error}");
+            output.stdout.truncated = true;
+            output.stderr.truncated = true;
+            return Ok(output);
+        }
+        log::debug!("the log of container \"{id}\" is read again, since {error}");
+        Timer::after(pause).await;
+        pause = (pause * 2).min(engine.patience.away_most);
+    }
+}
+
+async fn read_first(
+    engine: &ContainerEngine,
+    id: &ContainerId,
+    output: &mut FirstOutput,
+) -> Result<(), EngineError> {
     let kind = engine.profile().await?.kind;
     let seen = engine.look(id).await?;
-    let mut output = FirstOutput::default();
     let mut stored = 0_u64;
     let mut log = logs(engine, id).await?;
     while let Some(chunk) = log.next().await {
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
-            // Longer than any cap that we set: enough was read.
-            Err(EngineError::TooLarge {
-                what: "the log", ..
-            }) => {
-                stored = u64::MAX;
-                break;
-            }
-            Err(error) => return Err(error),
-        };
+        let chunk = chunk?;
         stored = stored.saturating_add(chunk.bytes.len() as u64 + LINE_OVERHEAD);
         match chunk.stream {
             OutputStream::Stdout => keep_first(&mut output.stdout, &chunk.bytes),
@@ -103,7 +141,7 @@ pub(super) async fn first(
         output.stdout.truncated = true;
         output.stderr.truncated = true;
     }
-    Ok(output)
+    Ok(())
 }
 
 fn keep_first(first: &mut FirstBytes, bytes: &[u8]) {

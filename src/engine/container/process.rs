@@ -1,6 +1,5 @@
 //! The container's first process, as this program can see it.
 
-use super::super::EngineError;
 use super::bounds::BODY_MAX;
 use async_io::Async;
 use rustix::fd::OwnedFd;
@@ -45,8 +44,11 @@ pub(super) fn watch(pid: u32, container: &str) -> Watch {
 }
 
 /// Waits for the end of a watched process.
-pub(super) async fn ended(process: &Async<OwnedFd>) -> Result<(), EngineError> {
-    process.readable().await.map_err(EngineError::Source)
+pub(super) async fn ended(process: &Async<OwnedFd>) {
+    if let Err(e) = process.readable().await {
+        // The caller asks the engine next in any case.
+        log::debug!("a pidfd cannot be polled: {e}");
+    }
 }
 
 fn names(pid: u32, container: &str) -> bool {

@@ -1,7 +1,8 @@
 //! Finding the engine and agreeing on a version.
 
 use super::super::{ApiVersion, EngineError, EngineKind, EngineProfile, HardLimits, Skipped};
-use super::bounds::{API_FLOOR, API_MAX, BODY_MAX, PING_MAX, READ_MAX};
+use super::Patience;
+use super::bounds::{API_FLOOR, API_MAX, BODY_MAX};
 use super::http::{self, Call, words};
 use super::search::Candidate;
 use super::wire::Info;
@@ -12,12 +13,15 @@ use rustix::process::{Resource, getrlimit};
 ///
 /// # Errors
 /// The one candidate's own error if there is only one, else `NoEngine`.
-pub(super) async fn open_first(candidates: &[Candidate]) -> Result<EngineProfile, EngineError> {
+pub(super) async fn open_first(
+    candidates: &[Candidate],
+    patience: &Patience,
+) -> Result<EngineProfile, EngineError> {
     let mut skipped = Vec::new();
     for candidate in candidates {
         let error = match &candidate.unusable {
             Some(reason) => reason.clone(),
-            None => match open(candidate).await {
+            None => match open(candidate, patience).await {
                 Ok(profile) => return Ok(EngineProfile { skipped, ..profile }),
                 Err(error) if candidates.len() == 1 => return Err(error),
                 Err(error) => reason(&error),
@@ -48,13 +52,17 @@ fn reason(error: &EngineError) -> String {
     }
 }
 
-async fn open(candidate: &Candidate) -> Result<EngineProfile, EngineError> {
+async fn open(candidate: &Candidate, patience: &Patience) -> Result<EngineProfile, EngineError> {
     let socket = &candidate.path;
-    let ping = Call::new("ping", Method::GET, "/_ping".to_owned(), PING_MAX);
-    let reply = http::send(http::connect(socket).await?, ping, "/_ping")
-        .await?
-        .expect(&[200])
-        .await?;
+    let ping = Call::new("ping", Method::GET, "/_ping".to_owned(), patience.ping);
+    let reply = http::send(
+        http::connect(socket, patience.connect).await?,
+        ping,
+        "/_ping",
+    )
+    .await?
+    .expect(&[200])
+    .await?;
     let newest = reply
         .header("Api-Version")
         .map(words)
@@ -75,8 +83,8 @@ async fn open(candidate: &Candidate) -> Result<EngineProfile, EngineError> {
     })?;
 
     let path = format!("/v{api_version}/info");
-    let call = Call::new("describe itself", Method::GET, path.clone(), READ_MAX);
-    let info: Info = http::send(http::connect(socket).await?, call, &path)
+    let call = Call::new("describe itself", Method::GET, path.clone(), patience.read);
+    let info: Info = http::send(http::connect(socket, patience.connect).await?, call, &path)
         .await?
         .expect(&[200])
         .await?
