@@ -7,6 +7,8 @@
     reason = "tests panic to fail, and measure real time"
 )]
 
+// The container engine's client: scripted engines, faults, a real Podman.
+mod engine;
 // The store: both kinds, every refusal, what a commit costs.
 mod store;
 // Rules about the source itself.

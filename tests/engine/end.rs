@@ -1,0 +1,234 @@
+//! The end of a container is awaited without asking its engine, and whatever the engine does meanwhile.
+
+use super::{run, spec};
+use crate::support::engine::{Endpoint, Fault, Play, Runs, ScriptedEngine, ShownPid, Times};
+use codling::engine::{ContainerEnd, ContainerEngine, Engine, EngineError};
+use codling::model::ContainerId;
+use std::thread;
+use std::time::Duration;
+
+fn started(engine: &ScriptedEngine, client: &ContainerEngine, play: Play) -> ContainerId {
+    engine.image("a", play);
+    run(async {
+        let id = client.create(&spec("1", "a")).await.unwrap().id;
+        client.start(&id).await.unwrap();
+        id
+    })
+}
+
+/// Awaits the end on one thread while `meanwhile` happens on this one.
+fn await_end_while(
+    client: &ContainerEngine,
+    id: &ContainerId,
+    meanwhile: impl FnOnce(),
+) -> Result<ContainerEnd, EngineError> {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| run(client.await_end(id)));
+        meanwhile();
+        waiting.join().unwrap()
+    })
+}
+
+fn long(pid: ShownPid) -> Play {
+    Play {
+        runs: Runs::UntilReleased,
+        exit_code: 5,
+        pid,
+        ..Play::default()
+    }
+}
+
+#[test]
+fn nothing_is_asked_of_the_engine_while_the_container_runs() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client();
+    let id = started(
+        &engine,
+        &client,
+        Play {
+            runs: Runs::For(Duration::from_secs(1)),
+            ..Play::default()
+        },
+    );
+    let before = engine.calls().len();
+    let mut calls_while_it_ran = 0;
+    run(async {
+        let end = client.await_end(&id);
+        let count = async {
+            // Two inspects, then silence until the process ends.
+            async_io::Timer::after(Duration::from_millis(700)).await;
+            calls_while_it_ran = engine.calls().len() - before;
+            std::future::pending().await
+        };
+        futures_lite::future::or(end, count).await.unwrap();
+    });
+    assert_eq!(calls_while_it_ran, 2, "{:#?}", engine.calls());
+    assert_eq!(engine.count(Endpoint::Attach), 0);
+}
+
+#[test]
+fn an_engine_that_notices_late_is_asked_until_it_knows_the_code() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client();
+    let id = started(
+        &engine,
+        &client,
+        Play {
+            exit_code: 9,
+            late_notices: 4,
+            ..Play::default()
+        },
+    );
+    assert_eq!(run(client.await_end(&id)).unwrap().exit_code, 9);
+}
+
+#[test]
+fn a_pid_of_another_namespace_is_not_trusted_so_the_end_comes_by_attach() {
+    for pid in [ShownPid::Foreign, ShownPid::Unknown] {
+        let engine = ScriptedEngine::start();
+        let client = engine.client();
+        let id = started(&engine, &client, long(pid));
+        let end = await_end_while(&client, &id, || {
+            engine.until("it is attached to", |e| e.count(Endpoint::Attach) == 1);
+            engine.release_containers();
+        });
+        assert_eq!(end.unwrap().exit_code, 5, "{pid:?}");
+    }
+}
+
+#[test]
+fn a_container_that_ends_before_the_attach_is_not_waited_for() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client();
+    let id = started(&engine, &client, long(ShownPid::Foreign));
+    // The attach never ends, as on engines that let one attach to an ended container.
+    engine.fault(
+        Endpoint::Attach,
+        Fault::Trickle(Duration::from_millis(5)),
+        Times::Once,
+    );
+    let end = await_end_while(&client, &id, || {
+        engine.release_containers();
+        engine.until("it has ended", |e| e.running() == 0);
+    });
+    assert_eq!(end.unwrap().exit_code, 5);
+}
+
+#[test]
+fn an_engine_that_is_restarted_while_a_job_runs_costs_nothing() {
+    for (pid, waits_by) in [
+        (ShownPid::Real, Endpoint::Inspect),
+        (ShownPid::Foreign, Endpoint::Attach),
+    ] {
+        let engine = ScriptedEngine::start();
+        let client = engine.client();
+        let id = started(&engine, &client, long(pid));
+        let end = await_end_while(&client, &id, || {
+            engine.until("its end is awaited", |e| e.count(waits_by) > 0);
+            engine.go_away();
+            engine.come_back();
+            engine.release_containers();
+        });
+        assert_eq!(end.unwrap().exit_code, 5, "{pid:?}");
+    }
+}
+
+#[test]
+fn a_container_that_ends_while_its_engine_is_away_reports_its_code_later() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client();
+    let id = started(&engine, &client, long(ShownPid::Real));
+    let end = await_end_while(&client, &id, || {
+        engine.until("its end is awaited", |e| e.count(Endpoint::Inspect) == 2);
+        engine.go_away();
+        engine.release_containers();
+        engine.until("it has ended", |e| e.running() == 0);
+        engine.come_back();
+    });
+    assert_eq!(end.unwrap().exit_code, 5);
+}
+
+#[test]
+fn faults_of_inspect_delay_an_end_and_do_not_lose_it() {
+    for fault in [
+        Fault::Close,
+        Fault::HalfReply,
+        Fault::Garbage,
+        Fault::Body(b"{}".to_vec()),
+        Fault::Status(500, "database is locked"),
+        Fault::HugeHeader,
+        Fault::EndlessBody,
+    ] {
+        let engine = ScriptedEngine::start();
+        let client = engine.client();
+        let name = format!("{fault:?}");
+        let id = started(
+            &engine,
+            &client,
+            Play {
+                exit_code: 5,
+                ..Play::default()
+            },
+        );
+        engine.fault(Endpoint::Inspect, fault.clone(), Times::Once);
+        engine.fault(Endpoint::Inspect, fault, Times::Once);
+        assert_eq!(run(client.await_end(&id)).unwrap().exit_code, 5, "{name}");
+    }
+}
+
+#[test]
+fn a_container_that_is_removed_by_somebody_is_missing_and_not_ended() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client();
+    let id = started(&engine, &client, long(ShownPid::Real));
+    let end = await_end_while(&client, &id, || {
+        engine.until("its end is awaited", |e| e.count(Endpoint::Inspect) == 2);
+        run(engine.client().remove(&id)).unwrap();
+    });
+    assert!(matches!(end, Err(EngineError::NoSuchContainer { .. })));
+}
+
+#[test]
+fn an_engine_that_never_notices_is_not_waited_for_for_ever() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client();
+    let id = started(
+        &engine,
+        &client,
+        Play {
+            late_notices: u32::MAX,
+            ..long(ShownPid::Real)
+        },
+    );
+    let end = await_end_while(&client, &id, || {
+        engine.until("its end is awaited", |e| e.count(Endpoint::Inspect) == 2);
+        engine.release_containers();
+    });
+    // Podman's word "stopped" has the code already.
+    assert!(end.is_ok(), "{end:?}");
+}
+
+#[test]
+fn a_container_that_was_never_started_has_no_end() {
+    let engine = ScriptedEngine::start();
+    engine.image("a", Play::default());
+    let client = engine.client();
+    let id = run(client.create(&spec("1", "a"))).unwrap().id;
+    assert!(matches!(
+        run(client.await_end(&id)),
+        Err(EngineError::Refused { .. })
+    ));
+}
+
+#[test]
+fn an_end_is_awaited_across_a_restart_of_this_program() {
+    let engine = ScriptedEngine::start();
+    let first_life = engine.client();
+    let id = started(&engine, &first_life, long(ShownPid::Real));
+    drop(first_life);
+    let second_life = engine.client();
+    let found = run(second_life.found(&"n-1".into())).unwrap();
+    assert_eq!(found[0].id, id);
+    let end = await_end_while(&second_life, &found[0].id, || engine.release_containers());
+    assert_eq!(end.unwrap().exit_code, 5);
+}

@@ -1,0 +1,47 @@
+//! The engine client against scripted engines and a real Podman.
+
+mod create;
+mod end;
+mod faults;
+mod lifecycle;
+mod podman;
+mod search;
+
+use async_io::Timer;
+use codling::engine::{ContainerSpec, JOB_OUTPUT_MAX_DEFAULT};
+use codling::model::{DockerSpec, Resources};
+use std::future::Future;
+use std::time::Duration;
+
+/// Far more than any of these tests takes.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Runs `future` on this thread; fails when it takes too long.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let late = async {
+        Timer::after(DEADLINE).await;
+        panic!("not done within {DEADLINE:?}");
+    };
+    async_io::block_on(futures_lite::future::or(future, late))
+}
+
+/// A container of `image` for the execution `e-<name>` of node `n-1`.
+fn spec(name: &str, image: &str) -> ContainerSpec {
+    ContainerSpec {
+        node: "n-1".into(),
+        job: "j-1".into(),
+        execution: format!("e-{name}").as_str().into(),
+        run: DockerSpec {
+            image: image.to_owned(),
+            ..DockerSpec::default()
+        },
+        environment: Vec::new(),
+        limits: Resources {
+            cpu_millis: 500,
+            memory_bytes: 64 << 20,
+            disk_bytes: 1 << 20,
+            gpus: 0,
+        },
+        output_max_bytes: JOB_OUTPUT_MAX_DEFAULT,
+    }
+}

@@ -1,0 +1,404 @@
+//! A real Podman, set up by `scripts/engine`. Without one these tests fail; they are never skipped.
+
+use super::run;
+use codling::engine::{
+    ContainerEngine, ContainerSpec, ContainerState, Engine, EngineError, EngineKind,
+    JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, SocketSearch, StopCause,
+};
+use codling::model::{ContainerId, DockerSpec, Resources};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const IMAGE: &str = "localhost/codling-test:latest";
+
+fn engine() -> ContainerEngine {
+    let socket = std::env::var("CODLING_TEST_ENGINE")
+        .expect("CODLING_TEST_ENGINE must name the socket of a private Podman: eval \"$(scripts/engine start DIR)\"");
+    ContainerEngine::new(&SocketSearch::only(socket))
+}
+
+/// A node of its own per test, so that tests that run at once do not see each other. Removes its containers.
+struct Bench {
+    engine: ContainerEngine,
+    node: String,
+    made: AtomicU32,
+}
+
+impl Bench {
+    fn new(test: &str) -> Self {
+        Self {
+            engine: engine(),
+            node: format!("n-{test}-{}", std::process::id()),
+            made: AtomicU32::new(0),
+        }
+    }
+
+    /// A container that runs `script` in a shell.
+    fn spec(&self, script: &str) -> ContainerSpec {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        ContainerSpec {
+            node: self.node.as_str().into(),
+            job: "j-1".into(),
+            execution: format!("e-{}-{number}", self.node).as_str().into(),
+            run: DockerSpec {
+                image: IMAGE.into(),
+                parameters: ["sh", "-c", script].map(str::to_owned).to_vec(),
+                ..DockerSpec::default()
+            },
+            environment: Vec::new(),
+            limits: Resources {
+                cpu_millis: 500,
+                memory_bytes: 64 << 20,
+                disk_bytes: 0,
+                gpus: 0,
+            },
+            output_max_bytes: JOB_OUTPUT_MAX_DEFAULT,
+        }
+    }
+
+    async fn start(&self, spec: &ContainerSpec) -> ContainerId {
+        let id = self.engine.create(spec).await.unwrap().id;
+        self.engine.start(&id).await.unwrap();
+        id
+    }
+
+    /// Runs `script` to its end: exit code, then both streams with whether they were cut.
+    fn play(&self, script: &str) -> (i64, (Vec<u8>, bool), (Vec<u8>, bool)) {
+        self.play_spec(&self.spec(script))
+    }
+
+    fn play_spec(&self, spec: &ContainerSpec) -> (i64, (Vec<u8>, bool), (Vec<u8>, bool)) {
+        run(async {
+            let id = self.start(spec).await;
+            let end = self.engine.await_end(&id).await.unwrap();
+            let output = self.engine.output(&id).await.unwrap();
+            let (out, err) = (output.stdout, output.stderr);
+            (
+                end.exit_code,
+                (out.bytes.to_vec(), out.truncated),
+                (err.bytes.to_vec(), err.truncated),
+            )
+        })
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        run(async {
+            for container in self.engine.found(&self.node.as_str().into()).await.unwrap() {
+                self.engine.remove(&container.id).await.unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_real_engine_says_what_it_is() {
+    let profile = run(engine().connect()).unwrap();
+    assert_eq!(profile.kind, EngineKind::Podman);
+    assert!(profile.cores > 0 && profile.memory_bytes > 0);
+    assert!(matches!(profile.cgroup_version, 1 | 2));
+}
+
+#[test]
+fn exit_codes_and_every_byte_of_both_streams_come_back() {
+    let bench = Bench::new("bytes");
+    let (code, out, err) = bench.play("printf '\\377\\000x'; printf 'no newline' >&2; exit 42");
+    assert_eq!(code, 42);
+    assert_eq!(out, (b"\xff\0x".to_vec(), false));
+    assert_eq!(err, (b"no newline".to_vec(), false));
+    assert_eq!(bench.play("true"), (0, (vec![], false), (vec![], false)));
+}
+
+#[test]
+fn long_output_is_cut_at_its_first_bytes_and_marked() {
+    let bench = Bench::new("long");
+    let (_, out, err) = bench
+        .play("head -c 100000 /dev/zero | tr '\\0' a; head -c 2048 /dev/zero | tr '\\0' b >&2");
+    assert_eq!(out, (vec![b'a'; 2_048], true));
+    assert_eq!(err, (vec![b'b'; 2_048], false));
+}
+
+#[test]
+fn a_log_that_was_rotated_marks_both_streams_even_if_little_is_left() {
+    let bench = Bench::new("rotated");
+    // The pause lets the container be known as started before the first rotation.
+    let mut spec = bench.spec(
+        "echo early >&2; sleep 0.5; yes 0123456789012345678901234567890123456789 | head -n 2000",
+    );
+    spec.output_max_bytes = JOB_OUTPUT_MAX_LEAST;
+    let (_, out, err) = bench.play_spec(&spec);
+    assert!(out.1 && err.1, "{out:?} {err:?}");
+    spec.execution = format!("{}-b", spec.execution).as_str().into();
+    spec.run.parameters = ["sh", "-c", "sleep 0.5; echo little; echo err >&2"]
+        .map(str::to_owned)
+        .to_vec();
+    let (_, out, err) = bench.play_spec(&spec);
+    assert_eq!(
+        (out, err),
+        ((b"little\n".to_vec(), false), (b"err\n".to_vec(), false))
+    );
+}
+
+#[test]
+fn the_restrictions_hold_inside_the_container() {
+    let bench = Bench::new("limits");
+    let script = "grep -E '^(CapEff|CapBnd|NoNewPrivs):' /proc/self/status; ls /sys/class/net; ulimit -Hn; \
+                  cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max \
+                  /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null";
+    let (_, out, _) = bench.play(script);
+    let text = String::from_utf8(out.0).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(text.contains("CapEff:\t0000000000000000"), "{text}");
+    assert!(text.contains("CapBnd:\t0000000000000000"), "{text}");
+    assert!(text.contains("NoNewPrivs:\t1"), "{text}");
+    assert!(
+        lines.contains(&"67108864") && lines.contains(&"512"),
+        "{text}"
+    );
+    assert!(lines.contains(&"lo") && !text.contains("eth"), "{text}");
+}
+
+#[test]
+fn environment_command_and_working_directory_arrive() {
+    let bench = Bench::new("env");
+    let mut spec = bench.spec("");
+    spec.environment = vec!["A=1".into(), "B=first".into()];
+    spec.run.environment = vec!["B=a b=c".into()];
+    spec.run.entrypoint = vec!["/bin/sh".into(), "-c".into()];
+    spec.run.parameters = vec!["echo $A $B; pwd".into()];
+    spec.run.working_directory = "/tmp".into();
+    let (code, out, _) = bench.play_spec(&spec);
+    assert_eq!(
+        (code, String::from_utf8(out.0).unwrap().as_str()),
+        (0, "1 a b=c\n/tmp\n")
+    );
+}
+
+#[test]
+fn a_job_beyond_its_memory_is_recognised() {
+    let bench = Bench::new("memory");
+    let mut spec = bench.spec("x=a; while true; do x=$x$x; done");
+    spec.limits.memory_bytes = 16 << 20;
+    let end = run(async {
+        let id = bench.start(&spec).await;
+        bench.engine.await_end(&id).await.unwrap()
+    });
+    assert_eq!((end.exit_code, end.memory_limit_bytes), (137, 16 << 20));
+    assert!(end.is_out_of_memory(StopCause::Itself));
+}
+
+#[test]
+fn a_missing_image_and_a_missing_command_are_typed() {
+    let bench = Bench::new("missing");
+    run(async {
+        assert_eq!(
+            bench
+                .engine
+                .image("localhost/codling-absent:latest")
+                .await
+                .unwrap(),
+            None
+        );
+        assert!(
+            bench
+                .engine
+                .image(IMAGE)
+                .await
+                .unwrap()
+                .is_some_and(|image| image.id.len() > 10)
+        );
+        let mut absent = bench.spec("true");
+        absent.run.image = "localhost/codling-absent:latest".into();
+        let error = bench.engine.create(&absent).await.unwrap_err();
+        assert!(matches!(error, EngineError::NoSuchImage { .. }), "{error}");
+        // Nothing listens on port 1, so no registry is asked.
+        let error = bench
+            .engine
+            .pull("127.0.0.1:1/absent", &mut |_| {})
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, EngineError::PullFailed { absent: false, .. }),
+            "{error}"
+        );
+        for command in ["/nope", "nope", "/etc/passwd", "/tmp"] {
+            let mut spec = bench.spec("true");
+            spec.run.parameters = vec![command.into()];
+            let id = bench.engine.create(&spec).await.unwrap().id;
+            let error = bench.engine.start(&id).await.unwrap_err();
+            assert!(
+                matches!(error, EngineError::BadCommand { .. }),
+                "{command}: {error}"
+            );
+        }
+    });
+}
+
+#[test]
+fn creating_twice_is_creating_once_on_a_real_engine() {
+    let bench = Bench::new("twice");
+    let spec = bench.spec("sleep 100");
+    run(async {
+        let first = bench.engine.create(&spec).await.unwrap().id;
+        assert_eq!(bench.engine.create(&spec).await.unwrap().id, first);
+        bench.engine.start(&first).await.unwrap();
+        let error = bench.engine.create(&spec).await.unwrap_err();
+        assert!(matches!(error, EngineError::NameInUse { .. }), "{error}");
+        bench.engine.start(&first).await.unwrap();
+    });
+}
+
+#[test]
+fn a_new_life_of_the_program_finds_its_containers_and_only_those() {
+    let bench = Bench::new("adopt");
+    let other = Bench::new("adopt-other");
+    run(async {
+        let running = bench
+            .start(&bench.spec("trap 'echo done; exit 6' TERM; while true; do sleep 0.1; done"))
+            .await;
+        let ended = bench.start(&bench.spec("exit 3")).await;
+        bench.engine.await_end(&ended).await.unwrap();
+        bench.engine.create(&bench.spec("true")).await.unwrap();
+        other.start(&other.spec("sleep 100")).await;
+
+        let second_life = engine();
+        let found = second_life
+            .found(&bench.node.as_str().into())
+            .await
+            .unwrap();
+        assert_eq!(found.len(), 3);
+        let state = |id: &ContainerId| {
+            found
+                .iter()
+                .find(|c| c.id == *id)
+                .map(|c| c.state.clone())
+                .unwrap()
+        };
+        assert!(matches!(
+            state(&running),
+            ContainerState::Running { pid: Some(_) }
+        ));
+        assert!(matches!(state(&ended), ContainerState::Exited(end) if end.exit_code == 3));
+        assert!(found.iter().all(|c| {
+            c.execution
+                .as_ref()
+                .is_some_and(|e| e.as_str().contains(&bench.node))
+        }));
+        bench
+            .engine
+            .stop(&running, Duration::from_secs(30))
+            .await
+            .unwrap();
+        assert_eq!(second_life.await_end(&running).await.unwrap().exit_code, 6);
+        assert_eq!(
+            second_life
+                .output(&running)
+                .await
+                .unwrap()
+                .stdout
+                .bytes
+                .as_slice(),
+            b"done\n"
+        );
+    });
+}
+
+#[test]
+fn the_end_is_known_soon_after_it_happens() {
+    let bench = Bench::new("soon");
+    run(async {
+        let id = bench
+            .start(&bench.spec("sleep 1; date +%s.%N 2>/dev/null; exit 4"))
+            .await;
+        let began = Instant::now();
+        assert_eq!(bench.engine.await_end(&id).await.unwrap().exit_code, 4);
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            began.elapsed()
+        );
+    });
+}
+
+#[test]
+fn a_container_that_ignores_the_request_to_end_is_ended_by_force() {
+    let bench = Bench::new("stop");
+    run(async {
+        let id = bench
+            .start(&bench.spec("trap '' TERM; while true; do sleep 0.1; done"))
+            .await;
+        bench
+            .engine
+            .stop(&id, Duration::from_secs(1))
+            .await
+            .unwrap();
+        assert_eq!(bench.engine.await_end(&id).await.unwrap().exit_code, 137);
+        bench
+            .engine
+            .stop(&id, Duration::from_secs(1))
+            .await
+            .unwrap();
+        bench.engine.kill(&id).await.unwrap();
+        let polite = bench
+            .start(&bench.spec("trap 'exit 9' TERM; while true; do sleep 0.1; done"))
+            .await;
+        bench
+            .engine
+            .stop(&polite, Duration::from_secs(10))
+            .await
+            .unwrap();
+        assert_eq!(bench.engine.await_end(&polite).await.unwrap().exit_code, 9);
+    });
+}
+
+#[test]
+fn a_running_container_is_removed_at_once_and_leaves_nothing() {
+    let bench = Bench::new("remove");
+    run(async {
+        let id = bench.start(&bench.spec("sleep 1000")).await;
+        let began = Instant::now();
+        bench.engine.remove(&id).await.unwrap();
+        assert!(
+            began.elapsed() < Duration::from_secs(8),
+            "{:?}",
+            began.elapsed()
+        );
+        bench.engine.remove(&id).await.unwrap();
+        assert!(matches!(
+            bench.engine.await_end(&id).await,
+            Err(EngineError::NoSuchContainer { .. })
+        ));
+        assert_eq!(
+            bench
+                .engine
+                .found(&bench.node.as_str().into())
+                .await
+                .unwrap(),
+            []
+        );
+    });
+}
+
+#[test]
+fn an_archive_is_loaded_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive: PathBuf = dir.path().join("image.tar");
+    let script = std::env::var("CODLING_TEST_ENGINE_SCRIPT").expect("set by scripts/engine");
+    let engine_dir = std::env::var("CODLING_TEST_ENGINE_DIR").expect("set by scripts/engine");
+    let saved = std::process::Command::new(script)
+        .arg("image")
+        .arg(engine_dir)
+        .arg(&archive)
+        .status()
+        .unwrap();
+    assert!(saved.success());
+    let bytes = std::fs::read(&archive).unwrap();
+    assert!(bytes.len() > 1_000_000);
+    let names = run(engine().load_image(Box::pin(futures_lite::io::Cursor::new(bytes)))).unwrap();
+    assert_eq!(names, [IMAGE]);
+    let error = run(engine().load_image(Box::pin(futures_lite::io::Cursor::new(vec![1; 5_000]))))
+        .unwrap_err();
+    assert!(matches!(error, EngineError::LoadFailed { .. }), "{error}");
+}

@@ -1,0 +1,290 @@
+//! The calls of the Docker API that are spoken.
+
+use super::container::{Container, OnStart};
+use super::{Kind, Shared, State};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// Path and query, with the version.
+    pub(super) target: String,
+    pub(super) body: Vec<u8>,
+}
+
+/// Which call a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Endpoint {
+    Ping,
+    Info,
+    Image,
+    Pull,
+    Load,
+    List,
+    Create,
+    Inspect,
+    Start,
+    Attach,
+    Logs,
+    Stop,
+    Kill,
+    Remove,
+    Unknown,
+}
+
+/// What is answered.
+pub(super) enum Answer {
+    /// Status and body.
+    Bytes(u16, Vec<u8>),
+    /// An open stream that ends with this container.
+    UntilEnded(String),
+}
+
+impl Answer {
+    fn json(status: u16, value: &Value) -> Self {
+        Self::Bytes(status, value.to_string().into_bytes())
+    }
+
+    fn status(status: u16) -> Self {
+        Self::Bytes(status, Vec::new())
+    }
+
+    pub(super) fn error(status: u16, message: &str) -> Self {
+        Self::json(
+            status,
+            &json!({ "message": message, "cause": "scripted", "response": status }),
+        )
+    }
+}
+
+impl Request {
+    /// Path without version and query.
+    fn path(&self) -> &str {
+        let path = self.target.split('?').next().unwrap();
+        match path.strip_prefix("/v1.") {
+            Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+            None => path,
+        }
+    }
+
+    fn version(&self) -> Option<&str> {
+        self.target.strip_prefix("/v")?.split('/').next()
+    }
+
+    fn query(&self, key: &str) -> Option<String> {
+        let (_, query) = self.target.split_once('?')?;
+        query.split('&').find_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            (name == key).then(|| decoded(value))
+        })
+    }
+
+    pub(super) fn endpoint(&self) -> Endpoint {
+        let parts: Vec<&str> = self.path().split('/').skip(1).collect();
+        match (self.method.as_str(), parts.as_slice()) {
+            ("GET", ["_ping"]) => Endpoint::Ping,
+            ("GET", ["info"]) => Endpoint::Info,
+            ("POST", ["images", "create"]) => Endpoint::Pull,
+            ("POST", ["images", "load"]) => Endpoint::Load,
+            ("GET", ["images", .., "json"]) => Endpoint::Image,
+            ("GET", ["containers", "json"]) => Endpoint::List,
+            ("POST", ["containers", "create"]) => Endpoint::Create,
+            ("GET", ["containers", _, "json"]) => Endpoint::Inspect,
+            ("POST", ["containers", _, "start"]) => Endpoint::Start,
+            ("POST", ["containers", _, "attach"]) => Endpoint::Attach,
+            ("GET", ["containers", _, "logs"]) => Endpoint::Logs,
+            ("POST", ["containers", _, "stop"]) => Endpoint::Stop,
+            ("POST", ["containers", _, "kill"]) => Endpoint::Kill,
+            ("DELETE", ["containers", _]) => Endpoint::Remove,
+            _ => Endpoint::Unknown,
+        }
+    }
+
+    /// The part of the path that names the object.
+    fn name(&self) -> String {
+        decoded(self.path().split('/').nth(2).unwrap_or_default())
+    }
+}
+
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let (mut out, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        if bytes[at] == b'%' {
+            out.push(u8::from_str_radix(&text[at + 1..at + 3], 16).unwrap());
+            at += 3;
+        } else {
+            out.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8(out).unwrap()
+}
+
+/// Does what is asked and says what came of it.
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+    let mut state = shared.lock();
+    if let (Some(version), newest) = (request.version(), state.api_version.clone())
+        && version != newest
+        && minor(version) > minor(&newest)
+    {
+        return Answer::error(
+            400,
+            &format!("client version {version} is too new. Maximum supported is {newest}"),
+        );
+    }
+    match request.endpoint() {
+        Endpoint::Ping => Answer::Bytes(200, b"OK".to_vec()),
+        Endpoint::Info => Answer::json(200, &state.info),
+        Endpoint::Image => match state.plays.contains_key(&request.name()) {
+            true => Answer::json(
+                200,
+                &json!({ "Id": "sha256:00", "Architecture": "arm64", "Size": 12 }),
+            ),
+            false => Answer::error(404, "no such image"),
+        },
+        Endpoint::Pull => pull(&mut state, request),
+        Endpoint::Load => {
+            state.loaded_bytes += request.body.len();
+            Answer::Bytes(
+                200,
+                b"{\"stream\":\"Loaded image: localhost/a:1,localhost/b:2\"}\n".to_vec(),
+            )
+        }
+        Endpoint::List => list(&state, request),
+        Endpoint::Create => create(&mut state, request),
+        Endpoint::Unknown => Answer::error(404, "page not found"),
+        about_one => {
+            let name = request.name();
+            let Some(container) = state
+                .containers
+                .values_mut()
+                .find(|c| c.id == name || c.name == name)
+            else {
+                return Answer::error(404, "no such container");
+            };
+            match about_one {
+                Endpoint::Inspect => Answer::json(200, &container.inspect()),
+                Endpoint::Start => start(container, shared),
+                Endpoint::Logs => Answer::Bytes(200, container.log()),
+                Endpoint::Attach if container.runs() => Answer::UntilEnded(container.id.clone()),
+                Endpoint::Attach => {
+                    Answer::error(500, "can only attach to created or running containers")
+                }
+                Endpoint::Stop if container.runs() => {
+                    container.stop();
+                    Answer::status(204)
+                }
+                Endpoint::Stop => Answer::status(304),
+                Endpoint::Kill if container.runs() => {
+                    container.kill();
+                    Answer::status(204)
+                }
+                Endpoint::Kill => Answer::error(500, "can only kill running containers"),
+                _ => {
+                    let id = container.id.clone();
+                    container.kill();
+                    state.containers.remove(&id);
+                    Answer::status(204)
+                }
+            }
+        }
+    }
+}
+
+fn minor(version: &str) -> u32 {
+    version
+        .split('.')
+        .nth(1)
+        .and_then(|minor| minor.parse().ok())
+        .unwrap_or(0)
+}
+
+fn pull(state: &mut State, request: &Request) -> Answer {
+    let image = request.query("fromImage").unwrap();
+    let bare = image.trim_end_matches(":latest");
+    let Some(play) = state
+        .pullable
+        .get(&image)
+        .or_else(|| state.pullable.get(bare))
+        .cloned()
+    else {
+        let failure =
+            format!("{{\"status\":\"Pulling\"}}\n{{\"error\":\"manifest unknown: {image}\"}}\n");
+        return Answer::Bytes(200, failure.into_bytes());
+    };
+    state.plays.insert(image.clone(), play.clone());
+    state.plays.insert(bare.to_owned(), play);
+    let layer = json!({ "status": "Downloading", "id": "aa", "progressDetail": { "current": 5, "total": 10 } });
+    Answer::Bytes(
+        200,
+        format!("{layer}\n{{\"status\":\"Download complete\",\"progressDetail\":{{}}}}\n")
+            .into_bytes(),
+    )
+}
+
+fn list(state: &State, request: &Request) -> Answer {
+    let filters: Value = request
+        .query("filters")
+        .map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
+    let wanted: Vec<(String, String)> = filters["label"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|label| {
+            label
+                .as_str()?
+                .split_once('=')
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        })
+        .collect();
+    let fits = |container: &&Container| {
+        wanted
+            .iter()
+            .all(|(key, value)| container.label(key) == Some(value))
+    };
+    let items: Vec<Value> = state
+        .containers
+        .values()
+        .filter(fits)
+        .map(|c| json!({ "Id": c.id, "Names": [format!("/{}", c.name)], "Labels": c.body["Labels"] }))
+        .collect();
+    Answer::json(200, &items.into())
+}
+
+fn create(state: &mut State, request: &Request) -> Answer {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    let name = request.query("name").unwrap();
+    let Some(play) = body["Image"]
+        .as_str()
+        .and_then(|image| state.plays.get(image))
+        .cloned()
+    else {
+        return Answer::error(404, "no such image");
+    };
+    if state.containers.values().any(|c| c.name == name) {
+        let message = format!("the container name \"{name}\" is already in use");
+        let status = if state.kind == Kind::Podman { 500 } else { 409 };
+        return Answer::error(status, &message);
+    }
+    let id = state.next_id();
+    state
+        .containers
+        .insert(id.clone(), Container::new(id.clone(), name, body, play));
+    Answer::json(201, &json!({ "Id": id, "Warnings": [] }))
+}
+
+fn start(container: &mut Container, shared: &Arc<Shared>) -> Answer {
+    if container.was_started() {
+        return Answer::status(304);
+    }
+    if container.play.on_start == OnStart::NoCommand {
+        let message = "runc: runc create failed: unable to start container process: exec: \"/nope\": stat /nope: no \
+                       such file or directory: OCI runtime attempted to invoke a command that was not found";
+        return Answer::error(500, message);
+    }
+    container.start(shared);
+    Answer::status(204)
+}
