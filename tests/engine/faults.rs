@@ -3,6 +3,7 @@
 
 use super::{run, spec};
 use crate::support::engine::{Endpoint, Fault, Play, ScriptedEngine, Times};
+use crate::support::wait;
 use codling::engine::{ContainerEngine, Engine, EngineError};
 use codling::model::ContainerId;
 use std::time::{Duration, Instant};
@@ -300,16 +301,14 @@ fn a_dropped_read_closes_its_connection() {
     let engine = ScriptedEngine::start();
     let client = engine.client();
     engine.fault(Endpoint::List, Fault::Hang, Times::Once);
-    run(async {
-        let node = "n-1".into();
-        let found = async { client.found(&node).await.map(drop) };
-        let seen = async {
-            while engine.count(Endpoint::List) == 0 {
-                async_io::Timer::after(Duration::from_millis(5)).await;
-            }
-            Ok(())
-        };
-        futures_lite::future::or(found, seen).await.unwrap();
+    let node = "n-1".into();
+    let mut found = client.found(&node);
+    wait::until("the list is asked for", || {
+        run(futures_lite::future::poll_once(&mut found));
+        let asked = engine.count(Endpoint::List);
+        if asked == 1 { Ok(()) } else { Err(asked) }
     });
+    assert_eq!(engine.open_connections(), 1);
+    drop(found);
     engine.until("the connection is gone", |e| e.open_connections() == 0);
 }

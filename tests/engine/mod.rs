@@ -7,23 +7,9 @@ mod lifecycle;
 mod podman;
 mod search;
 
-use async_io::Timer;
+use crate::support::wait::run;
 use codling::engine::{ContainerSpec, JOB_OUTPUT_MAX_DEFAULT};
 use codling::model::{DockerSpec, Resources};
-use std::future::Future;
-use std::time::Duration;
-
-/// Far more than any of these tests takes.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Runs `future` on this thread; fails when it takes too long.
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let late = async {
-        Timer::after(DEADLINE).await;
-        panic!("not done within {DEADLINE:?}");
-    };
-    async_io::block_on(futures_lite::future::or(future, late))
-}
 
 /// A container of `image` for the execution `e-<name>` of node `n-1`.
 fn spec(name: &str, image: &str) -> ContainerSpec {

@@ -18,6 +18,9 @@ fn engine() -> ContainerEngine {
     ContainerEngine::new(&SocketSearch::only(socket))
 }
 
+/// The first bytes of a stream, and whether it was cut.
+type First = (Vec<u8>, bool);
+
 /// A node of its own per test, so that tests that run at once do not see each other. Removes its containers.
 struct Bench {
     engine: ContainerEngine,
@@ -64,11 +67,11 @@ impl Bench {
     }
 
     /// Runs `script` to its end: exit code, then both streams with whether they were cut.
-    fn play(&self, script: &str) -> (i64, (Vec<u8>, bool), (Vec<u8>, bool)) {
+    fn play(&self, script: &str) -> (i64, First, First) {
         self.play_spec(&self.spec(script))
     }
 
-    fn play_spec(&self, spec: &ContainerSpec) -> (i64, (Vec<u8>, bool), (Vec<u8>, bool)) {
+    fn play_spec(&self, spec: &ContainerSpec) -> (i64, First, First) {
         run(async {
             let id = self.start(spec).await;
             let end = self.engine.await_end(&id).await.unwrap();

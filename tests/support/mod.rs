@@ -1,7 +1,7 @@
 //! What the test modules share. Doubles are real implementations with a script.
 
-pub(crate) mod fake_api;
 pub(crate) mod engine;
+pub(crate) mod fake_api;
 pub(crate) mod http;
 pub(crate) mod jobs;
 pub(crate) mod node;

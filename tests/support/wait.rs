@@ -1,6 +1,7 @@
 //! Waiting for a condition, with a deadline and the last value in the failure.
 
 use std::fmt::Debug;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// Far beyond anything that a loaded machine needs; only a failure waits so long.
@@ -23,4 +24,13 @@ pub(crate) fn until<T, E: Debug>(what: &str, mut look: impl FnMut() -> Result<T,
         std::thread::park_timeout(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     }
+}
+
+/// Runs `future` on this thread; fails when it is not done within `LONG`.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    let late = async {
+        async_io::Timer::after(LONG).await;
+        panic!("not within {LONG:?}");
+    };
+    async_io::block_on(futures_lite::future::or(future, late))
 }

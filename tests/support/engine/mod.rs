@@ -67,6 +67,7 @@ struct State {
     held_replies_go: bool,
     calls: Vec<(Endpoint, String)>,
     loaded_bytes: usize,
+    inspects_before_end: Option<usize>,
     serving: server::Serving,
 }
 
@@ -97,6 +98,7 @@ impl ScriptedEngine {
                 held_replies_go: false,
                 calls: Vec::new(),
                 loaded_bytes: 0,
+                inspects_before_end: None,
                 serving: server::Serving::default(),
             }),
             changed: Condvar::new(),
@@ -174,12 +176,12 @@ impl ScriptedEngine {
 
     /// How many calls to `endpoint` arrived so far.
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
-        self.shared
-            .lock()
-            .calls
-            .iter()
-            .filter(|(called, _)| *called == endpoint)
-            .count()
+        self.shared.lock().count(endpoint)
+    }
+
+    /// How many inspects had arrived when the last container ended.
+    pub(crate) fn inspects_before_end(&self) -> Option<usize> {
+        self.shared.lock().inspects_before_end
     }
 
     /// All calls so far, as method and path.
@@ -269,6 +271,13 @@ impl Shared {
 }
 
 impl State {
+    fn count(&self, endpoint: Endpoint) -> usize {
+        self.calls
+            .iter()
+            .filter(|(called, _)| *called == endpoint)
+            .count()
+    }
+
     fn next_id(&mut self) -> String {
         self.made += 1;
         format!("{:064x}", self.made)
