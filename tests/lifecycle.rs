@@ -270,7 +270,7 @@ fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeou
 }
 
 #[test]
-fn a_submission_repeated_with_its_token_is_the_same_job_also_after_a_restart() {
+fn a_token_names_one_job_also_after_a_restart_and_refuses_another() {
     let dir = tempfile::tempdir().unwrap();
     let first = node(&dir);
     let mut submission = shell("true");
@@ -281,6 +281,14 @@ fn a_submission_repeated_with_its_token_is_the_same_job_also_after_a_restart() {
     first.stop().unwrap();
     let second = node(&dir);
     assert_eq!(second.submit(&submission), job);
+    let mut other = shell("false");
+    other["IdempotencyToken"] = json!("token-1");
+    let refused = second.call("PUT", "orchestrator/jobs", Some(&other));
+    assert_eq!(
+        refused.status, 409,
+        "another job under the same token: {}",
+        refused.body
+    );
     let list = second.call("GET", "orchestrator/jobs", None).body;
     assert_eq!(list["Items"].as_array().unwrap().len(), 1, "{list:#}");
 }

@@ -19,6 +19,8 @@ mod config;
 mod swarm;
 // The real node when its store fails.
 mod faults;
+// The real node against engines that misbehave.
+mod hostile;
 // Jobs through the real node in real containers.
 mod lifecycle;
 mod support;

@@ -159,9 +159,11 @@ impl ApiError {
 
 fn denied(reason: &DenyReason, asked: &Asked) -> Row {
     match reason {
-        DenyReason::TooManyLive { .. } => row(429, "ResourceExhausted", JOBS)
-            .retry(RETRY_LATER_S)
-            .hint("wait until jobs end, or stop some"),
+        DenyReason::TooManyLive { .. } | DenyReason::TooManyBytes { .. } => {
+            row(429, "ResourceExhausted", JOBS)
+                .retry(RETRY_LATER_S)
+                .hint("wait until jobs end, or stop some")
+        }
         // As on a compute-only node of the original, where the orchestrator's routes do not exist.
         DenyReason::NotRequester => {
             row(404, "NotFound", API).hint("send it to a node whose --node-type has requester")

@@ -57,6 +57,9 @@ pub struct IdempotencyKey {
     /// The evaluation that the first answer named.
     #[n(2)]
     pub evaluation_id: EvaluationId,
+    /// A digest of the submitted job, so that the same token with another job is told apart.
+    #[n(3)]
+    pub fingerprint: u64,
 }
 
 /// One execution that this node accepted, with the original job.

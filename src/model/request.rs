@@ -100,6 +100,12 @@ pub enum DenyReason {
         /// How many.
         limit: usize,
     },
+    /// Unfinished jobs hold as much memory as they may.
+    #[error("the unfinished jobs' documents may hold at most {limit} bytes together")]
+    TooManyBytes {
+        /// How many bytes.
+        limit: usize,
+    },
     /// This node is not a requester.
     #[error("this node does not take submissions: its --node-type has no requester")]
     NotRequester,

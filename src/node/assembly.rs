@@ -12,7 +12,7 @@ use crate::agent::{AgentConfig, Capacity};
 use crate::api::{self, ApiBackend, ApiServer, Limits, StoreReads};
 use crate::board::{self, BootClock};
 use crate::config::{Config, StoreKind};
-use crate::engine::{ContainerEngine, JOB_OUTPUT_MAX_DEFAULT, SocketSearch};
+use crate::engine::{ContainerEngine, Engine, JOB_OUTPUT_MAX_DEFAULT, SocketSearch};
 use crate::model::{NodeId, Origin, Resources, StoredState};
 use crate::store::{Place, Store, StoreConfig};
 use crate::swarm::{self, Host, Identity, StoreBeside};
@@ -68,6 +68,22 @@ impl Node {
     /// # Errors
     /// See [`NodeError`]; `taken` tells whether somebody else has the place.
     pub fn open(config: &Config, root: &Path) -> Result<Self, NodeError> {
+        Self::open_with(
+            config,
+            root,
+            Arc::new(ContainerEngine::new(&socket_search(config))),
+        )
+    }
+
+    /// The same with an engine of the caller's.
+    ///
+    /// # Errors
+    /// As [`Node::open`].
+    pub fn open_with(
+        config: &Config,
+        root: &Path,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Self, NodeError> {
         let peers: Result<Vec<_>, _> = config
             .peer
             .value
@@ -105,7 +121,6 @@ impl Node {
             u64::from_le_bytes(first_eight(&seed)),
             &executor,
         )?;
-        let engine = Arc::new(ContainerEngine::new(&socket_search(config)));
         let reads = store.reads();
         let (backend, calls) = ApiBackend::new(StoreReads::new(move |query| {
             let reads = reads.clone();

@@ -5,7 +5,11 @@ use crate::api::ReplySlot;
 use crate::model::{ApiReply, DenyReason, RequestId};
 use std::collections::BTreeMap;
 
-/// Reply slots by id. Bounded by the API's connections: each has one request at a time.
+/// Slots beyond which those of clients that gave up are dropped: more than the API has connections, each of which has one
+/// request at a time, so what is over it is mostly abandoned.
+const SWEEP_AT: usize = 512;
+
+/// Reply slots by id. Bounded by the API's connections, and by a sweep of those that gave up waiting.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     next: u64,
@@ -15,6 +19,9 @@ pub(super) struct Requests {
 impl Requests {
     /// Keeps a slot; the agent sees only the id.
     pub(super) fn keep(&mut self, slot: ReplySlot) -> RequestId {
+        if self.waiting.len() >= SWEEP_AT {
+            self.waiting.retain(|_, slot| !slot.is_abandoned());
+        }
         self.next += 1;
         let id = RequestId(self.next);
         self.waiting.insert(id, slot);

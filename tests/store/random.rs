@@ -269,6 +269,7 @@ pub(super) fn job_record(seed: &mut Seed, n: u32) -> JobRecord {
             token: text(seed),
             seen: now(seed),
             evaluation_id: EvaluationId(text(seed)),
+            fingerprint: number(seed),
         }),
         total_timer: maybe(seed, timer),
         queue_timer: maybe(seed, timer),

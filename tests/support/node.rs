@@ -1,5 +1,6 @@
 //! `TestNode`: the real node on loopback, on a thread of its own.
 
+use super::engine::ScriptedEngine;
 use super::http::{self, Answer};
 use super::wait;
 use codling::config::{Config, Raw, Surroundings};
@@ -7,6 +8,7 @@ use codling::node::{Node, NodeError, NodeEvent};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
@@ -32,7 +34,18 @@ impl TestNode {
     /// Starts a node on `dir` with further flags; ports are free ones on loopback.
     #[track_caller]
     pub(crate) fn start(dir: &Path, flags: &[(&str, &str)]) -> Self {
-        let node = open(dir, flags).expect("the node opens");
+        let node = Node::open(&config(dir, flags), Path::new("/"));
+        Self::run(node.expect("the node opens"))
+    }
+
+    /// Starts a node on `dir` with a scripted engine.
+    #[track_caller]
+    pub(crate) fn start_on(dir: &Path, engine: &ScriptedEngine) -> Self {
+        let node = Node::open_with(&config(dir, &[]), Path::new("/"), Arc::new(engine.client()));
+        Self::run(node.expect("the node opens"))
+    }
+
+    fn run(node: Node) -> Self {
         let started = node.started().clone();
         let (tell, events) = channel();
         let (stop, stopped) = async_channel::bounded::<()>(1);
@@ -74,6 +87,19 @@ impl TestNode {
             match body["Job"]["State"]["StateType"].as_str() {
                 Some("Completed" | "Failed" | "Stopped") => Ok(body),
                 _ => Err(body),
+            }
+        })
+    }
+
+    /// The job's first execution, once it is in a terminal state.
+    #[track_caller]
+    pub(crate) fn execution_ended(&self, job: &str) -> Value {
+        let path = format!("orchestrator/jobs/{job}/executions");
+        wait::until("the execution ends", || {
+            let execution = self.call("GET", &path, None).body["Items"][0].clone();
+            match execution["ComputeState"]["StateType"].as_u64() {
+                Some(4 | 8..=11) => Ok(execution),
+                _ => Err(execution),
             }
         })
     }
@@ -126,29 +152,28 @@ impl Drop for TestNode {
     }
 }
 
-/// Opens a node that does not run yet.
-pub(crate) fn open(dir: &Path, flags: &[(&str, &str)]) -> Result<Node, NodeError> {
+/// The settings of a node on `dir` with further flags.
+fn config(dir: &Path, flags: &[(&str, &str)]) -> Config {
     let fixed = [
         ("api-port", "0"),
         ("port", "0"),
         ("swarm-host", "127.0.0.1"),
     ];
-    let dir = dir.display().to_string();
-    let mut given: Vec<(String, String)> = vec![("data-dir".to_owned(), dir)];
-    for (name, value) in fixed
+    let mut given = vec![("data-dir".to_owned(), dir.display().to_string())];
+    let free = fixed
         .iter()
-        .filter(|(name, _)| !flags.iter().any(|(other, _)| other == name))
-        .chain(flags)
-    {
-        given.push(((*name).to_owned(), (*value).to_owned()));
-    }
-    let raw = Raw {
-        flags: given,
-        around: Surroundings {
-            working_dir: "/".into(),
-            ..Surroundings::default()
-        },
+        .filter(|(name, _)| !flags.iter().any(|(other, _)| other == name));
+    given.extend(
+        free.chain(flags)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
+    let around = Surroundings {
+        working_dir: "/".into(),
+        ..Surroundings::default()
     };
-    let config = Config::resolve(&raw).expect("the flags are good");
-    Node::open(&config, Path::new("/"))
+    Config::resolve(&Raw {
+        flags: given,
+        around,
+    })
+    .expect("the flags are good")
 }

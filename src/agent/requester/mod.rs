@@ -24,13 +24,15 @@ use super::mail::Desk;
 use super::retry::Retry;
 use super::{AgentConfig, Writes};
 use crate::model::{
-    Deadline, EvaluationId, Execution, ExecutionId, ExecutionState, Job, JobId, JobRecord,
-    JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
+    Deadline, EvaluationId, Execution, ExecutionId, ExecutionState, IdempotencyKey, Job, JobId,
+    JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many idempotency tokens are remembered.
 const TOKENS_MAX: usize = 1_000;
+/// How many bytes of submitted documents may be live: a small part of the smallest board's memory.
+const DOCUMENTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// For how long.
 const TOKEN_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -81,6 +83,18 @@ struct Token {
     job: JobId,
     evaluation: EvaluationId,
     seen: Now,
+    fingerprint: u64,
+}
+
+impl Token {
+    fn new(job: JobId, key: &IdempotencyKey) -> Self {
+        Self {
+            job,
+            evaluation: key.evaluation_id.clone(),
+            seen: key.seen,
+            fingerprint: key.fingerprint,
+        }
+    }
 }
 
 impl Requester {
@@ -108,11 +122,7 @@ impl Requester {
     ) {
         for summary in ended {
             if let Some(key) = summary.idempotency {
-                let token = Token {
-                    job: summary.id,
-                    evaluation: key.evaluation_id,
-                    seen: key.seen,
-                };
+                let token = Token::new(summary.id, &key);
                 self.remember(key.token, token, desk.now);
             }
         }
@@ -122,11 +132,7 @@ impl Requester {
             record.queue_timer = record.queue_timer.map(|timer| timer.rebase(desk.now));
             let id = record.job.id.clone();
             if let Some(key) = record.idempotency.clone() {
-                let token = Token {
-                    job: id.clone(),
-                    evaluation: key.evaluation_id,
-                    seen: key.seen,
-                };
+                let token = Token::new(id.clone(), &key);
                 self.remember(key.token, token, desk.now);
             }
             for execution in &record.executions {

@@ -2,9 +2,9 @@
 
 use super::history::{change_state, note_job};
 use super::place::Occasion;
-use super::{Live, Requester, Token, Wanted};
+use super::{DOCUMENTS_BYTES_MAX, Live, Requester, Token, Wanted};
 use crate::agent::LIVE_MAX;
-use crate::agent::ids::evaluation_id;
+use crate::agent::ids::{evaluation_id, fingerprint};
 use crate::agent::mail::Desk;
 use crate::model::{
     ApiReply, DenyReason, DesiredState, Evaluation, EvaluationStatus, EvaluationTrigger,
@@ -20,14 +20,21 @@ impl Requester {
             submitted,
             idempotency,
         } = submission;
-        if let Some(token) = idempotency.as_ref().and_then(|text| self.tokens.get(text)) {
+        let fingerprint = fingerprint(&submitted);
+        if let Some(text) = &idempotency
+            && let Some(token) = self.tokens.get(text)
+        {
+            if token.fingerprint != fingerprint {
+                let token = text.clone();
+                return ApiReply::Denied(DenyReason::TokenReused { token });
+            }
             return ApiReply::Submitted {
                 job: token.job.clone(),
                 evaluation: token.evaluation.clone(),
             };
         }
-        if self.jobs.len() >= LIVE_MAX {
-            return ApiReply::Denied(DenyReason::TooManyLive { limit: LIVE_MAX });
+        if let Some(reason) = self.is_full(submitted.len()) {
+            return ApiReply::Denied(reason);
         }
         let now = desk.now;
         let id = self.ids.next(now.wall);
@@ -51,19 +58,15 @@ impl Requester {
             job: id.clone(),
             evaluation: evaluation.id.clone(),
         };
-        let idempotency = idempotency.map(|token| {
-            let known = Token {
-                job: id.clone(),
-                evaluation: evaluation.id.clone(),
-                seen: now,
-            };
-            self.remember(token.clone(), known, now);
-            IdempotencyKey {
-                token,
-                seen: now,
-                evaluation_id: evaluation.id.clone(),
-            }
+        let idempotency = idempotency.map(|token| IdempotencyKey {
+            token,
+            seen: now,
+            evaluation_id: evaluation.id.clone(),
+            fingerprint,
         });
+        if let Some(key) = &idempotency {
+            self.remember(key.token.clone(), Token::new(id.clone(), key), now);
+        }
         let total_s = job.task.timeouts.total_s;
         let mut record = JobRecord {
             job,
@@ -88,6 +91,20 @@ impl Requester {
         self.save(&id, WriteKind::Promise);
         self.look(&id, Occasion::First, desk);
         reply
+    }
+
+    /// Why no further job of this size fits into memory, if so.
+    fn is_full(&self, bytes: usize) -> Option<DenyReason> {
+        if self.jobs.len() >= LIVE_MAX {
+            return Some(DenyReason::TooManyLive { limit: LIVE_MAX });
+        }
+        let held: usize = self
+            .jobs
+            .values()
+            .map(|live| live.record.submitted.len())
+            .sum();
+        let limit = DOCUMENTS_BYTES_MAX;
+        (held + bytes > limit).then_some(DenyReason::TooManyBytes { limit })
     }
 
     /// Stops a job: it is `Stopped` at once, its executions end as soon as their nodes hear of it.

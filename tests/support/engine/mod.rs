@@ -26,6 +26,7 @@ use container::Container;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ struct Shared {
     state: Mutex<State>,
     /// Signalled on every change of `state`.
     changed: Condvar,
+    /// How many times a container was really started.
+    started: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -102,6 +105,7 @@ impl ScriptedEngine {
                 serving: server::Serving::default(),
             }),
             changed: Condvar::new(),
+            started: AtomicUsize::new(0),
         });
         server::serve(&shared);
         Self { shared, _dir: dir }
@@ -202,6 +206,11 @@ impl ScriptedEngine {
             .values()
             .map(|c| (c.name.clone(), c.body.clone()))
             .collect()
+    }
+
+    /// How many times a container was really started, whatever was answered.
+    pub(crate) fn started(&self) -> usize {
+        self.shared.started.load(Ordering::SeqCst)
     }
 
     /// How many containers run.

@@ -286,5 +286,8 @@ fn start(container: &mut Container, shared: &Arc<Shared>) -> Answer {
         return Answer::error(500, message);
     }
     container.start(shared);
+    shared
+        .started
+        .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     Answer::status(204)
 }
