@@ -23,6 +23,8 @@ mod faults;
 mod hostile;
 // Jobs through the real node in real containers.
 mod lifecycle;
+// The real binary killed at random moments, and asked to stop.
+mod kill;
 mod support;
 
 // The REST API over real sockets.

@@ -73,6 +73,11 @@ impl Program {
 }
 
 impl Running {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What stderr holds so far.
     pub(crate) fn err(&self) -> String {
         self.err.text()

@@ -1,0 +1,17 @@
+//! The real binary under kill -9 and under the signals that ask it to stop, over real Podman.
+//!
+//! ```text
+//!  rounds ---- PUT, GET ----> codling serve ----> tap ----> Podman
+//!     |                            ^               |
+//!     `--------- SIGKILL ----------'<--- moments --'
+//! ```
+//! `plan` draws a round from its seed: which jobs, at which moment the node is killed. `tap` stands between node and
+//! engine, tells the moments and counts how often Podman really started a container. `life` is one process of the node,
+//! `books` what the test knows of every job and what must be true of it.
+
+mod books;
+mod life;
+mod plan;
+mod rounds;
+mod signals;
+mod tap;

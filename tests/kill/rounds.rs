@@ -1,0 +1,313 @@
+//! kill -9 at random moments, round after round on one data directory.
+
+use super::books::{Books, is_terminal, path_of, submission};
+use super::life::{self, Life};
+use super::plan::{Moment, Order, Plan};
+use super::tap::{Call, Side, Tap};
+use crate::support::http::Answer;
+use crate::support::jobs::IMAGE;
+use crate::support::node::real_engine;
+use crate::support::podman::{self, podman};
+use crate::support::wait;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Rounds in the usual run and in the full one.
+const ROUNDS: (u64, u64) = (30, 300);
+
+/// A round's seed; set, it is the seed of the first round, so that the one that failed comes first.
+const SEED_VARIABLE: &str = "CODLING_TEST_SEED";
+
+/// What happens while a round waits for its moment.
+#[derive(Debug)]
+enum Seen {
+    Submitting,
+    Acknowledged(String),
+    Ended(String, Value),
+    Engine(Call, Side),
+}
+
+/// The node under test through all its lives.
+struct Rig {
+    dir: PathBuf,
+    tap: Tap,
+    life: Option<Life>,
+    books: Books,
+}
+
+#[test]
+fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_nothing_is_left_over()
+{
+    let first_seed = match std::env::var(SEED_VARIABLE) {
+        Ok(seed) => seed.parse().expect("a number"),
+        Err(_) => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("this machine's clock is set")
+            .as_secs(),
+    };
+    let full = std::env::var_os("CODLING_TEST_FULL").is_some();
+    let rounds = if full { ROUNDS.1 } else { ROUNDS.0 };
+    let scratch = tempfile::tempdir().unwrap();
+    let bystanders = Bystanders::start();
+    let volumes = podman(&["volume", "ls", "--quiet"]);
+
+    let mut rig = Rig {
+        dir: scratch.path().join("node"),
+        tap: Tap::start(scratch.path(), real_engine()),
+        life: None,
+        books: Books::default(),
+    };
+    for seed in first_seed..first_seed + rounds {
+        let plan = Plan::draw(seed);
+        let played = catch_unwind(AssertUnwindSafe(|| rig.play(&plan)));
+        if played.is_err() {
+            let words = rig.life.as_ref().map(|life| life.last_words(40));
+            panic!(
+                "a round failed as said above; play it first with {SEED_VARIABLE}={seed}\n{plan:#?}\n{}",
+                words.unwrap_or_default()
+            );
+        }
+    }
+    let life = rig.life.take().expect("a node runs");
+    podman::until_no_container_of(&life.id);
+    rig.books.close(&life, &rig.tap.counts());
+    let ended = life.end(rustix::process::Signal::TERM);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert_eq!(
+        podman(&["volume", "ls", "--quiet"]),
+        volumes,
+        "volumes as before"
+    );
+    let stored = podman(&["ps", "--all", "--external", "--format", "{{.Names}}"]);
+    for execution in rig.books.executions() {
+        assert!(!stored.contains(&execution), "left in storage:\n{stored}");
+    }
+    bystanders.are_untouched();
+}
+
+impl Rig {
+    fn start(&self) -> Life {
+        Life::start(&self.dir, &self.tap.socket)
+    }
+
+    /// Submits, kills at the moment, starts again, and judges what became of every job.
+    fn play(&mut self, plan: &Plan) {
+        let life = match self.life.take() {
+            Some(life) => life,
+            None => self.start(),
+        };
+        let (tell, seen) = channel();
+        let (passes, passing) = channel();
+        self.tap.tell(passes);
+        forward(passing, tell.clone());
+        let submissions: Vec<_> = plan
+            .jobs
+            .iter()
+            .map(|order| submit(life.api, order.clone(), tell.clone()))
+            .collect();
+        let happened = await_moment(plan, &seen, life.api, &tell);
+        life.kill();
+        let answers: Vec<io::Result<Answer>> = submissions
+            .into_iter()
+            .map(|thread| thread.join().expect("a submission ends"))
+            .collect();
+        if let Some(pause) = plan.again {
+            let process = life::begin(&self.dir, &self.tap.socket);
+            pass_time(&seen, pause);
+            drop(process);
+        }
+
+        let life = self.life.insert(Life::start(&self.dir, &self.tap.socket));
+        for (order, answer) in plan.jobs.iter().zip(answers) {
+            match answer {
+                Ok(answer) if answer.status == 200 => {
+                    let id = id_of(&answer);
+                    self.books.enter(&id, order);
+                    let again = life.call("PUT", "jobs", Some(&submission(order)));
+                    assert_eq!(again.status, 200, "{}", again.body);
+                    assert_eq!(id_of(&again), id, "its token names another job");
+                }
+                Ok(answer) => panic!("{order:?} was refused: {}", answer.body),
+                // It was not answered: the job exists or it does not.
+                Err(_) => {
+                    if let Some(id) = find(life, order) {
+                        self.books.enter(&id, order);
+                    } else if order.persistent {
+                        let again = life.call("PUT", "jobs", Some(&submission(order)));
+                        assert_eq!(again.status, 200, "{}", again.body);
+                        self.books.enter(&id_of(&again), order);
+                    }
+                }
+            }
+        }
+        for seen in happened.into_iter().chain(seen.try_iter()) {
+            if let Seen::Ended(id, body) = seen {
+                self.books.note(&id, &body);
+            }
+        }
+        let tap = &self.tap;
+        self.books.settle(life, || tap.counts());
+    }
+}
+
+/// Sends a submission from a thread of its own.
+fn submit(api: SocketAddr, order: Order, tell: Sender<Seen>) -> JoinHandle<io::Result<Answer>> {
+    std::thread::spawn(move || {
+        let _ = tell.send(Seen::Submitting);
+        let answer = life::call(api, "PUT", "jobs", Some(&submission(&order)));
+        if let Ok(answer) = &answer
+            && answer.status == 200
+        {
+            let _ = tell.send(Seen::Acknowledged(id_of(answer)));
+        }
+        answer
+    })
+}
+
+/// Waits until the plan's moment and its delay are over; everything that was seen.
+#[track_caller]
+fn await_moment(
+    plan: &Plan,
+    seen: &Receiver<Seen>,
+    api: SocketAddr,
+    tell: &Sender<Seen>,
+) -> Vec<Seen> {
+    let deadline = Instant::now() + wait::LONG;
+    let watcher = Arc::new(());
+    let mut happened = Vec::new();
+    let mut count = 0;
+    while count < plan.occurrence {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(event) = seen.recv_timeout(left) else {
+            panic!("the moment did not come; seen: {happened:?}");
+        };
+        if let Seen::Acknowledged(id) = &event {
+            watch(api, id.clone(), tell.clone(), &watcher);
+        }
+        let is_it = match (&event, plan.moment) {
+            (Seen::Submitting, Moment::Submitting)
+            | (Seen::Acknowledged(_), Moment::Acknowledged)
+            | (Seen::Ended(..), Moment::Ended) => true,
+            (Seen::Engine(call, side), Moment::Engine(wanted, half)) => {
+                (*call, *side) == (wanted, half)
+            }
+            (Seen::Engine(Call::Start, Side::Answered), Moment::Running) => true,
+            _ => false,
+        };
+        count += u64::from(is_it);
+        happened.push(event);
+    }
+    happened.extend(pass_time(seen, plan.delay));
+    happened
+}
+
+/// Lets a drawn time pass; what was seen in it. This is no wait for something to happen: the time itself is the test.
+fn pass_time(seen: &Receiver<Seen>, time: Duration) -> Vec<Seen> {
+    let until = Instant::now() + time;
+    let mut happened = Vec::new();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match seen.recv_timeout(left) {
+            Ok(event) => happened.push(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return happened,
+        }
+    }
+}
+
+/// Follows a job as an impatient client does, until it has ended, the node is gone, or nobody holds `while_held` any more.
+fn watch(api: SocketAddr, job: String, tell: Sender<Seen>, while_held: &Arc<()>) {
+    let held = Arc::downgrade(while_held);
+    std::thread::spawn(move || {
+        while held.strong_count() > 0 {
+            match life::call(api, "GET", &path_of(&job), None) {
+                Ok(answer) if is_terminal(&answer.body) => {
+                    let _ = tell.send(Seen::Ended(job, answer.body));
+                    return;
+                }
+                Ok(answer) if answer.status == 200 => {}
+                _ => return,
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    });
+}
+
+/// Brings the tap's news to the round.
+fn forward(passing: Receiver<(Call, Side)>, tell: Sender<Seen>) {
+    std::thread::spawn(move || {
+        for (call, side) in passing {
+            if tell.send(Seen::Engine(call, side)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn id_of(answer: &Answer) -> String {
+    answer.body["JobID"].as_str().expect("a job id").to_owned()
+}
+
+/// The job that a submission without an answer made, if it made one.
+fn find(life: &Life, order: &Order) -> Option<String> {
+    let newest = life.call("GET", "jobs?limit=20&reverse=true", None).body;
+    let items = newest["Items"].as_array().expect("a list");
+    let job = items.iter().find(|job| job["Name"] == order.name)?;
+    Some(job["ID"].as_str().expect("an id").to_owned())
+}
+
+/// Containers on the same engine that are not this node's.
+struct Bystanders {
+    ids: BTreeSet<String>,
+    seen: String,
+}
+
+impl Bystanders {
+    /// One of another node, and one that somebody made by hand.
+    fn start() -> Self {
+        let other_node: &[&str] = &[
+            "--label=codling.node=12D3KooWAnotherNode",
+            "--label=codling.job=j-of-another-node",
+            "--label=codling.execution=e-of-another-node",
+        ];
+        let run = |labels: &[&str]| {
+            let mut words = vec!["run", "--detach", "--network=none"];
+            words.extend(labels);
+            words.extend([IMAGE, "sleep", "86400"]);
+            podman(&words).trim().to_owned()
+        };
+        let ids = BTreeSet::from([run(other_node), run(&[])]);
+        let seen = look(&ids);
+        Self { ids, seen }
+    }
+
+    #[track_caller]
+    fn are_untouched(&self) {
+        assert_eq!(look(&self.ids), self.seen);
+    }
+}
+
+impl Drop for Bystanders {
+    fn drop(&mut self) {
+        let mut words = vec!["rm", "--force", "--time=0"];
+        words.extend(self.ids.iter().map(String::as_str));
+        podman(&words);
+    }
+}
+
+/// What would change if somebody stopped, restarted or removed one of them.
+fn look(ids: &BTreeSet<String>) -> String {
+    let format = "{{.Id}} {{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}";
+    let mut words = vec!["container", "inspect", "--format", format];
+    words.extend(ids.iter().map(String::as_str));
+    let seen = podman(&words);
+    assert_eq!(seen.matches(" running ").count(), ids.len(), "{seen}");
+    seen
+}

@@ -1,0 +1,196 @@
+//! A tap on the line between a node and its engine: forwards every byte, tells what passes, and counts.
+//!
+//! It outlives the node, so it still hears the engine's answer to a call whose caller was killed. One request per
+//! connection, as the node makes them.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+
+/// A call to the engine that rounds know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Image,
+    Create,
+    Start,
+    Output,
+    Remove,
+    /// Lists, inspections, questions about the engine itself.
+    Other,
+}
+
+/// Which half of a call has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Sent,
+    Answered,
+}
+
+/// Who is told that half a call has passed.
+type Listener = Sender<(Call, Side)>;
+
+/// The tap; ends with the test's process at the latest.
+#[derive(Debug)]
+pub(super) struct Tap {
+    pub(super) socket: PathBuf,
+    line: Arc<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    engine: PathBuf,
+    listener: Mutex<Option<Listener>>,
+    counts: Mutex<Counts>,
+}
+
+/// What the engine did, by its own answers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    /// Containers that were made: id and name.
+    pub(super) made: BTreeMap<String, String>,
+    /// How often each was started, not counting "it was started already".
+    pub(super) starts: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// How often containers were started for an execution.
+    pub(super) fn starts_of(&self, execution: &str) -> u64 {
+        let started = self.starts.iter().filter(|(container, _)| {
+            self.made
+                .get(*container)
+                .is_some_and(|name| name.contains(execution))
+        });
+        started.map(|(_, starts)| starts).sum()
+    }
+
+    /// How often containers were started in all.
+    pub(super) fn starts_in_all(&self) -> u64 {
+        self.starts.values().sum()
+    }
+}
+
+impl Tap {
+    /// Listens on a socket in `dir` and forwards to `engine`.
+    pub(super) fn start(dir: &Path, engine: PathBuf) -> Self {
+        let socket = dir.join("tap.sock");
+        let listener = UnixListener::bind(&socket).expect("the tap's socket is free");
+        let line = Arc::new(Line {
+            engine,
+            listener: Mutex::default(),
+            counts: Mutex::default(),
+        });
+        let shared = Arc::clone(&line);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let line = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    // A call that breaks off is one whose caller was killed.
+                    let _ = line.forward(client);
+                });
+            }
+        });
+        Self { socket, line }
+    }
+
+    /// Tells `listener` what passes from now on.
+    pub(super) fn tell(&self, listener: Listener) {
+        *self.line.listener.lock().unwrap() = Some(listener);
+    }
+
+    /// What has been counted so far.
+    pub(super) fn counts(&self) -> Counts {
+        self.line.counts.lock().unwrap().clone()
+    }
+}
+
+impl Line {
+    fn forward(&self, mut client: UnixStream) -> io::Result<()> {
+        let head = read_head(&mut client)?;
+        let text = String::from_utf8_lossy(&head).into_owned();
+        let target = text.split(' ').nth(1).unwrap_or_default().to_owned();
+        let call = classify(&text);
+        let mut engine = UnixStream::connect(&self.engine)?;
+        engine.write_all(&head)?;
+        self.told(call, Side::Sent);
+        let (mut from_client, mut to_engine) = (client.try_clone()?, engine.try_clone()?);
+        let rest = std::thread::spawn(move || {
+            let _ = io::copy(&mut from_client, &mut to_engine);
+            // The engine sees a caller that hangs up, as it would without a tap.
+            let _ = to_engine.shutdown(Shutdown::Write);
+        });
+        let mut answer = Vec::new();
+        let mut chunk = [0; 16 * 1024];
+        while let Ok(length @ 1..) = engine.read(&mut chunk) {
+            let is_first = answer.is_empty();
+            answer.extend_from_slice(&chunk[..length]);
+            if is_first {
+                self.count_start(call, &target, &answer);
+            }
+            // The caller may be dead; the answer is still of interest.
+            let _ = client.write_all(&chunk[..length]);
+            if is_first {
+                self.told(call, Side::Answered);
+            }
+        }
+        self.count_made(call, &target, &answer);
+        let _ = client.shutdown(Shutdown::Both);
+        rest.join().map_err(|_| io::ErrorKind::Other.into())
+    }
+
+    fn told(&self, call: Call, side: Side) {
+        if let Some(listener) = self.listener.lock().unwrap().as_ref() {
+            // A round that is over listens no more.
+            let _ = listener.send((call, side));
+        }
+    }
+
+    /// 204 is "started now", 304 "was started before".
+    fn count_start(&self, call: Call, target: &str, answer: &[u8]) {
+        if call == Call::Start && answer.starts_with(b"HTTP/1.1 204") {
+            let id = target.rsplit('/').nth(1).unwrap_or_default();
+            let mut counts = self.counts.lock().unwrap();
+            *counts.starts.entry(id.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn count_made(&self, call: Call, target: &str, answer: &[u8]) {
+        let answer = String::from_utf8_lossy(answer);
+        let id = answer.split("\"Id\":\"").nth(1);
+        let id = id.and_then(|rest| rest.split('"').next());
+        let name = target.rsplit("name=").next().unwrap_or_default();
+        if let (Call::Create, Some(id)) = (call, id) {
+            let mut counts = self.counts.lock().unwrap();
+            counts.made.insert(id.to_owned(), name.to_owned());
+        }
+    }
+}
+
+/// Everything up to the empty line.
+fn read_head(client: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        match client.read(&mut chunk)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            length => head.extend_from_slice(&chunk[..length]),
+        }
+    }
+    Ok(head)
+}
+
+fn classify(head: &str) -> Call {
+    let line = head.lines().next().unwrap_or_default();
+    let has = |part: &str| line.contains(part);
+    match line.split(' ').next() {
+        Some("GET") if has("/images/") => Call::Image,
+        Some("POST") if has("/containers/create?") => Call::Create,
+        Some("POST") if has("/start ") => Call::Start,
+        Some("GET") if has("/logs?") => Call::Output,
+        Some("DELETE") => Call::Remove,
+        _ => Call::Other,
+    }
+}
