@@ -8,6 +8,7 @@
 //! | `facts` | cores, memory, disk |
 //! | `clock` | CLOCK_BOOTTIME, the wall clock, the boot id |
 //! | `account` | whose process this is, and which homes it can write |
+//! | `port_holder` | which process listens on a port, for an error message |
 //! | `distribution` | which packages this system takes, for the line that installs an engine |
 
 mod account;
@@ -15,9 +16,11 @@ mod clock;
 mod distribution;
 mod error;
 mod facts;
+mod port_holder;
 
 pub use account::{Account, read_account};
 pub use clock::{BootClock, EARLIEST_WALL};
 pub use distribution::{InitSystem, engine_install_line, read_init_system};
 pub use error::BoardError;
 pub use facts::read_facts;
+pub use port_holder::port_holder;

@@ -69,6 +69,13 @@ pub(super) enum CliError {
     /// The node that was to be started, or that ran.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A port that another process listens on.
+    #[error("port {port} ({flag}) is in use by {holder}")]
+    PortTaken {
+        port: u16,
+        flag: &'static str,
+        holder: String,
+    },
 }
 
 impl CliError {
@@ -103,6 +110,9 @@ impl CliError {
                 engine_install_line(Path::new("/"), *uid)
             ),
             Self::Node(error) => node_hint(error).to_owned(),
+            Self::PortTaken { flag, .. } => {
+                format!("stop it, or give another {flag} to run beside it")
+            }
             Self::Output(_)
             | Self::Signals(_)
             | Self::File { .. }
@@ -112,15 +122,13 @@ impl CliError {
     }
 }
 
-/// A place that is taken can be left to its holder; the rest says it all.
+/// What to do about a place that is taken; the other errors say it all.
 fn node_hint(error: &NodeError) -> &'static str {
-    match error {
-        NodeError::Api(_) if error.taken() == Taken::ByAnother => {
-            "is a node running already? codling job list asks it; else give another --api-port"
-        }
-        NodeError::Swarm(_) if error.taken() == Taken::ByAnother => "give another --port",
-        _ if error.taken() == Taken::ByAnother => "give another --data-dir for a second node",
-        _ => "",
+    match (error.taken(), error) {
+        (Taken::No, _) => "",
+        (Taken::ByAnother, NodeError::Api(_)) => "give another --api-port",
+        (Taken::ByAnother, NodeError::Swarm(_)) => "give another --port",
+        (Taken::ByAnother, _) => "give another --data-dir to run beside it",
     }
 }
 
@@ -129,6 +137,7 @@ impl From<&CliError> for ExitCode {
         Self::from(match error {
             CliError::Usage(_) | CliError::Config(_) => BAD_USAGE,
             CliError::NotRun(_) => NEVER_RAN,
+            CliError::PortTaken { .. } => PLACE_TAKEN,
             CliError::Node(error) => match (error, error.taken()) {
                 (NodeError::Peer(_), _) => BAD_USAGE,
                 (_, Taken::ByAnother) => PLACE_TAKEN,

@@ -36,7 +36,7 @@ impl Interrupts {
             .name("signals".to_owned())
             .spawn(move || {
                 // Further signals find the queue full and change nothing.
-                while async_io::block_on(signals.next()).is_some() {
+                while let Some(Ok(_)) = async_io::block_on(signals.next()) {
                     let _ = sender.try_send(());
                 }
             })?;

@@ -1,13 +1,10 @@
 //! Gathers what settings depend on: the environment, the account, the working directory.
 
 use crate::board::{Account, read_account};
-use crate::config::{Raw, Surroundings};
+use crate::config::{DATA_DIR_NAME, Raw, Surroundings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-
-/// The name of the data directory inside a home, as `config` puts it there.
-const DATA_DIR_NAME: &str = ".bacalhau";
 
 /// Reads everything once. Nothing here fails: what cannot be read is absent, and the setting that needs it says so.
 pub(super) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Surroundings {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// For root without a home that can be written, as on read-only images and under many init systems.
 pub const FALLBACK_DATA_DIR: &str = "/var/lib/codling";
 
-/// The documented name inside a home.
-const DATA_DIR_NAME: &str = ".bacalhau";
+/// The documented name of the data directory inside a home.
+pub const DATA_DIR_NAME: &str = ".bacalhau";
 
 /// A default data directory and the rule that chose it.
 pub(super) struct Place {

@@ -33,12 +33,11 @@ pub use client::ClientTarget;
 pub use duration::{DURATION_ALLOWED, parse_duration};
 pub use error::{ConfigError, Wrong};
 pub use flag::{FlagShape, FlagSpec, Line, Setting, Shown};
-pub use home::FALLBACK_DATA_DIR;
+pub use home::{DATA_DIR_NAME, FALLBACK_DATA_DIR};
 pub use nearest::nearest;
+pub use parse::{ApiAccess, ImagePull, StoreKind};
 pub use raw::{Raw, Surroundings};
 pub use settings::{Config, FLAGS};
-
-pub use parse::{ApiAccess, ImagePull, StoreKind};
 
 impl Config {
     /// Judges everything that was typed. Binds, reads and writes nothing.

@@ -4,6 +4,7 @@
 
 mod help;
 mod jobs;
+mod real;
 mod run;
 mod serve;
 mod usage;

@@ -102,7 +102,7 @@ fn a_place_that_is_taken_ends_with_3_and_names_what_is_taken() {
         assert_eq!(ended.code, 3, "{named}: {}", ended.err);
         let last = ended.err.lines().rev().nth(1).unwrap_or_default();
         assert!(
-            last.starts_with("codling: ") && last.contains(named),
+            last.starts_with("codling: ") && last.contains(named) && last.contains("process "),
             "{}",
             ended.err
         );

@@ -7,10 +7,10 @@ mod report;
 
 use super::commands::Serve;
 use super::{CliError, Ended, logger};
-use crate::board::BootClock;
+use crate::board::{BootClock, port_holder};
 use crate::config::{Config, ConfigError, Raw, Surroundings, Wrong};
 use crate::model::Origin;
-use crate::node::Node;
+use crate::node::{Node, NodeError, Taken};
 use crate::swarm::{PeerAddressError, parse_peer};
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt as _;
@@ -33,7 +33,7 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
     // Before the node takes its place, so that a signal in between stops it cleanly.
     let mut signals =
         Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(CliError::Signals)?;
-    let node = Node::open(&config, Path::new(ROOT))?;
+    let node = Node::open(&config, Path::new(ROOT)).map_err(|error| named(error, &config))?;
     let mut report = Report::new(uid);
     report.ready(node.started());
     let stop = async move {
@@ -44,6 +44,19 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
     node.run(stop, |event| report.event(&event))?;
     log::info!("stopped");
     Ok(Ended::WELL)
+}
+
+/// A port that is taken is told with its holder, where the kernel tells who that is.
+fn named(error: NodeError, config: &Config) -> CliError {
+    let (port, flag) = match (error.taken(), &error) {
+        (Taken::ByAnother, NodeError::Api(_)) => (config.api_port.value, "--api-port"),
+        (Taken::ByAnother, NodeError::Swarm(_)) => (config.port.value, "--port"),
+        _ => return CliError::Node(error),
+    };
+    match port_holder(Path::new(ROOT), port) {
+        Some(holder) => CliError::PortTaken { port, flag, holder },
+        None => CliError::Node(error),
+    }
 }
 
 /// Multiaddrs are the swarm's to read; a bad one is a bad value like any other.

@@ -1,0 +1,73 @@
+//! The binary against a real node and a real engine: what a newcomer types.
+
+use crate::support::node::{TestNode, real_engine};
+use crate::support::program::{Ended, Program};
+
+/// The image that `scripts/engine` made.
+fn image() -> String {
+    std::env::var("CODLING_TEST_IMAGE")
+        .expect("CODLING_TEST_IMAGE: start the tests with scripts/test")
+}
+
+#[track_caller]
+fn run(node: &TestNode, flags: &[&str], command: &[&str]) -> Ended {
+    let image = image();
+    let mut args = vec!["run"];
+    args.extend(flags);
+    args.extend([image.as_str(), "--"]);
+    args.extend(command);
+    Program::new(&args).api(node.api).run()
+}
+
+#[test]
+fn a_real_job_ends_the_command_as_it_ended_itself() {
+    let scratch = tempfile::tempdir().unwrap();
+    let socket = real_engine().display().to_string();
+    let node = TestNode::start(scratch.path(), &[("engine-socket", &socket)]);
+
+    let script = "echo \"$WORD\"; echo to-err >&2; exit 7";
+    let ended = run(&node, &["--env", "WORD=to-out"], &["sh", "-c", script]);
+    assert_eq!(ended.code, 7, "{}", ended.err);
+    assert_eq!(ended.out, "to-out\n");
+    assert!(ended.err.ends_with("\nto-err\n"), "{}", ended.err);
+
+    let ended = run(&node, &["--timeout", "1s"], &["sleep", "60"]);
+    assert_eq!(ended.code, 124, "{}", ended.err);
+    assert!(
+        ended.err.contains("hint: allow more time with --timeout"),
+        "{}",
+        ended.err
+    );
+
+    let ended = run(&node, &[], &["/no/such/program"]);
+    assert_eq!(ended.code, 125, "{}", ended.err);
+    assert!(ended.err.contains("/no/such/program"), "{}", ended.err);
+    assert!(
+        ended.err.contains("hint: check the command"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn an_interrupted_job_is_stopped_on_its_node() {
+    let scratch = tempfile::tempdir().unwrap();
+    let socket = real_engine().display().to_string();
+    let node = TestNode::start(scratch.path(), &[("engine-socket", &socket)]);
+    let image = image();
+    let running = Program::new(&["run", "--name", "long", &image, "sleep", "60"])
+        .api(node.api)
+        .start();
+    running.says("Running");
+    running.signal(rustix::process::Signal::INT);
+    assert_eq!(running.ended().code, 130);
+    assert_eq!(node.ended("long")["Job"]["State"]["StateType"], "Stopped");
+    let described = Program::new(&["job", "describe", "long"])
+        .api(node.api)
+        .run();
+    assert!(
+        described.out.contains("interrupted in codling run"),
+        "{}",
+        described.out
+    );
+}
