@@ -124,7 +124,7 @@ pub(super) struct JobList {
     example = "codling job describe j-0f8fad5b"
 )]
 pub(super) struct JobDescribe {
-    /// id, the beginning of an id, or name
+    /// id of the job, or the beginning of it
     #[argh(positional, arg_name = "JOB")]
     pub(super) id: String,
     /// print the API's JSON
@@ -142,7 +142,7 @@ pub(super) struct JobDescribe {
 #[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "stop", example = "codling job stop j-0f8fad5b")]
 pub(super) struct JobStop {
-    /// id, the beginning of an id, or name
+    /// id of the job, or the beginning of it
     #[argh(positional, arg_name = "JOB")]
     pub(super) id: String,
     /// print the API's JSON

@@ -55,14 +55,21 @@ fn an_interrupted_job_is_stopped_on_its_node() {
     let socket = real_engine().display().to_string();
     let node = TestNode::start(scratch.path(), &[("engine-socket", &socket)]);
     let image = image();
-    let running = Program::new(&["run", "--name", "long", &image, "sleep", "60"])
+    let running = Program::new(&["run", &image, "sleep", "60"])
         .api(node.api)
         .start();
     running.says("Running");
     running.signal(rustix::process::Signal::INT);
-    assert_eq!(running.ended().code, 130);
-    assert_eq!(node.ended("long")["Job"]["State"]["StateType"], "Stopped");
-    let described = Program::new(&["job", "describe", "long"])
+    let ended = running.ended();
+    assert_eq!(ended.code, 130, "{}", ended.err);
+    let job = ended
+        .err
+        .split_whitespace()
+        .find(|word| word.starts_with("j-"))
+        .expect("the job is named");
+    assert_eq!(node.ended(job)["Job"]["State"]["StateType"], "Stopped");
+    let beginning = &job[..job.len() - 4];
+    let described = Program::new(&["job", "describe", beginning])
         .api(node.api)
         .run();
     assert!(
