@@ -4,15 +4,9 @@ use std::io::{self, ErrorKind, Write};
 
 /// Both streams. A reader that went away (`codling job list | head -1`) is not an error: what it does not read is lost.
 #[derive(Debug)]
-pub(super) struct Console {
-    _private: (),
-}
+pub(super) struct Console;
 
 impl Console {
-    pub(super) fn new() -> Self {
-        Self { _private: () }
-    }
-
     /// Writes `bytes` to stdout as they are.
     pub(super) fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();

@@ -62,7 +62,7 @@ pub fn run(
     words: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    let mut console = Console::new();
+    let mut console = Console;
     match perform(words, variables, &mut console) {
         Ok(Ended(code)) => ExitCode::from(code),
         Err(error) => {
