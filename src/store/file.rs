@@ -350,4 +350,19 @@ mod tests {
         let value = file.read(|txn| Ok(txn.open_table(META)?.get("test")?.map(|v| v.value())));
         assert_eq!(value.unwrap(), Some(7));
     }
+
+    #[test]
+    fn a_file_that_vanished_is_not_made_again_behind_the_back_of_its_node() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("jobs.db");
+        let file = StoreFile::open(Content::Jobs, Place::File(path.clone())).unwrap();
+        file.close().unwrap();
+        file.reopen().unwrap();
+        file.close().unwrap();
+        std::fs::write(&path, b"").unwrap();
+        assert!(matches!(file.reopen(), Err(StoreError::Damaged { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(file.reopen(), Err(StoreError::Gone { .. })));
+        assert!(!path.exists());
+    }
 }

@@ -85,8 +85,12 @@ pub(super) fn find(path: &Path, missing: Missing) -> Result<Found, StoreError> {
             }
             Ok(Found::Existing(file))
         }
-        // An empty file holds nothing that could be lost; the rename replaces it.
-        Ok(_) => make(path).map(Found::New),
+        // At the first opening an empty file holds nothing that could be lost; the rename replaces it.
+        Ok(_) if missing == Missing::Make => make(path).map(Found::New),
+        Ok(_) => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            what: "it was emptied".to_owned(),
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound && missing == Missing::Make => {
             make(path).map(Found::New)
         }

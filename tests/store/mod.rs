@@ -4,6 +4,7 @@ mod pins;
 mod random;
 mod recorded;
 mod records;
+mod refusals;
 mod samples;
 mod suite;
 
