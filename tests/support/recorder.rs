@@ -255,7 +255,7 @@ impl State {
     fn record(&mut self, op: Op) {
         self.ops.push(op);
         self.head.advance(&self.ops);
-        if self.head.at % CHECKPOINT_OPS == 0 {
+        if self.head.at.is_multiple_of(CHECKPOINT_OPS) {
             self.checkpoints.push(self.head.clone());
         }
     }
