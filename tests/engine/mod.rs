@@ -6,6 +6,7 @@ mod faults;
 mod lifecycle;
 mod podman;
 mod search;
+mod whole_node;
 
 use crate::support::wait::run;
 use codling::engine::{ContainerSpec, JOB_OUTPUT_MAX_DEFAULT};

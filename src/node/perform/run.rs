@@ -24,7 +24,12 @@ pub(super) async fn run(
     };
     let state = match entry {
         Entry::Prepared => ContainerState::Created,
-        Entry::Found => engine.inspect(container).await.map_err(wrong)?,
+        Entry::Found => match engine.inspect(container).await {
+            Ok(state) => state,
+            // It was found with this engine's help a moment ago; the wait outlives an engine that is away.
+            Err(error) if says_nothing_of_the_job(&error) => ContainerState::Running { pid: None },
+            Err(error) => return Err(wrong(error)),
+        },
     };
     let (end, cause) = match state {
         ContainerState::Exited(end) => (end, StopCause::Itself),
@@ -61,7 +66,19 @@ pub(super) async fn run(
             }
         }
     };
-    let first = engine.output(container).await.map_err(wrong)?;
+    let first = loop {
+        match leash.or_pulled(engine.output(container)).await {
+            Ok(first) => break first.map_err(wrong)?,
+            Err(Pull::LetGo) => {
+                return Err(RunFailure {
+                    failure: let_go(),
+                    output: None,
+                });
+            }
+            // It has ended already; its output is still worth reading.
+            Err(Pull::Stop) => {}
+        }
+    };
     let output = RunOutput {
         stdout: first.stdout.bytes.to_vec(),
         stdout_truncated: first.stdout.truncated,
@@ -76,6 +93,11 @@ pub(super) async fn run(
         }),
         None => Ok(output),
     }
+}
+
+/// Whether only the engine is at fault, so that asking again may do.
+fn says_nothing_of_the_job(error: &EngineError) -> bool {
+    error.is_away() || matches!(error, EngineError::Refused { status: 500.., .. })
 }
 
 /// An end that says nothing about the job's own work.

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
 pub(crate) enum Times {
     /// The next call.
     Once,
+    /// Only the call with this number from now on, 1 being the next.
+    Nth(usize),
     /// All calls until `heal`.
     Always,
 }
@@ -52,8 +54,12 @@ pub(super) struct Planned {
 /// The fault for a call to `endpoint`, if one is planned.
 pub(super) fn take(planned: &mut Vec<Planned>, endpoint: Endpoint) -> Option<Fault> {
     let index = planned.iter().position(|p| p.endpoint == endpoint)?;
+    if let Times::Nth(number @ 2..) = planned[index].times {
+        planned[index].times = Times::Nth(number - 1);
+        return None;
+    }
     match planned[index].times {
-        Times::Once => Some(planned.remove(index).fault),
+        Times::Once | Times::Nth(_) => Some(planned.remove(index).fault),
         Times::Always => Some(planned[index].fault.clone()),
     }
 }

@@ -145,6 +145,11 @@ impl ScriptedEngine {
         self.shared.lock().faults.clear();
     }
 
+    /// How many faults have not happened yet, or happen always.
+    pub(crate) fn planned_faults(&self) -> usize {
+        self.shared.lock().faults.len()
+    }
+
     /// Lets replies go that `Fault::Held` holds, these and all later ones.
     pub(crate) fn release_replies(&self) {
         self.shared.lock().held_replies_go = true;
