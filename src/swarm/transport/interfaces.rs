@@ -11,9 +11,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::netlink::AddressNews;
 use async_io::Timer;
-use if_watch::IfEvent;
-use if_watch::smol::IfWatcher;
 
 /// A broken watch (the kernel drops it when its buffer runs over) is made anew after this; soon enough for people, rare
 /// enough to cost nothing where netlink is forbidden.
@@ -38,11 +37,8 @@ pub(super) struct Interfaces {
 
 #[derive(Debug)]
 enum Watch {
-    /// Boxed: it is large and there is one.
-    Alive(Box<IfWatcher>),
-    Broken {
-        retry: Timer,
-    },
+    Alive(AddressNews),
+    Broken { retry: Timer },
 }
 
 impl Interfaces {
@@ -69,10 +65,10 @@ impl Interfaces {
                     }
                     self.watch = Watch::begin();
                 }
-                Watch::Alive(watcher) => match watcher.poll_if_event(cx) {
+                Watch::Alive(news) => match news.poll_next(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(event)) => {
-                        if let Some(change) = self.apply(event) {
+                    Poll::Ready(Ok(change)) => {
+                        if self.apply(change) {
                             return Poll::Ready(change);
                         }
                     }
@@ -89,26 +85,21 @@ impl Interfaces {
         }
     }
 
-    /// `None` when nothing changed for a listener.
-    fn apply(&mut self, event: IfEvent) -> Option<Change> {
-        match event {
-            IfEvent::Up(net) => {
-                let ip = net.addr();
-                let new = dialable(ip) && self.known.len() < ADDRESSES_MAX && self.known.insert(ip);
-                new.then_some(Change::Up(ip))
+    /// Whether it changes anything for a listener.
+    fn apply(&mut self, change: Change) -> bool {
+        match change {
+            Change::Up(ip) => {
+                dialable(ip) && self.known.len() < ADDRESSES_MAX && self.known.insert(ip)
             }
-            IfEvent::Down(net) => self
-                .known
-                .remove(&net.addr())
-                .then_some(Change::Down(net.addr())),
+            Change::Down(ip) => self.known.remove(&ip),
         }
     }
 }
 
 impl Watch {
     fn begin() -> Watch {
-        match IfWatcher::new() {
-            Ok(watcher) => Watch::Alive(Box::new(watcher)),
+        match AddressNews::watch() {
+            Ok(news) => Watch::Alive(news),
             Err(error) => {
                 log::debug!("the addresses of this machine cannot be watched: {error}");
                 Watch::Broken {
@@ -140,38 +131,28 @@ mod tests {
         }
     }
 
-    fn up(net: &str) -> IfEvent {
-        IfEvent::Up(net.parse().unwrap_or_else(|_| unreachable!("a literal")))
-    }
-
-    fn down(net: &str) -> IfEvent {
-        IfEvent::Down(net.parse().unwrap_or_else(|_| unreachable!("a literal")))
-    }
-
     #[test]
     fn an_address_is_reported_when_it_comes_and_when_it_goes_and_once_each() {
         let mut interfaces = interfaces();
         let ip: IpAddr = Ipv4Addr::new(10, 0, 0, 9).into();
-        assert_eq!(interfaces.apply(up("10.0.0.9/24")), Some(Change::Up(ip)));
-        assert_eq!(interfaces.apply(up("10.0.0.9/8")), None);
-        assert_eq!(
-            interfaces.apply(down("10.0.0.9/24")),
-            Some(Change::Down(ip))
-        );
-        assert_eq!(interfaces.apply(down("10.0.0.9/24")), None);
+        assert!(interfaces.apply(Change::Up(ip)));
+        assert!(!interfaces.apply(Change::Up(ip)));
+        assert!(interfaces.apply(Change::Down(ip)));
+        assert!(!interfaces.apply(Change::Down(ip)));
     }
 
     #[test]
     fn an_address_that_means_nothing_elsewhere_is_not_announced() {
-        assert_eq!(interfaces().apply(up("fe80::1/64")), None);
+        let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+        assert!(!interfaces().apply(Change::Up(link_local.into())));
     }
 
     #[test]
     fn a_machine_with_endless_addresses_announces_the_first_of_them() {
         let mut interfaces = interfaces();
         let announced = (0..1000_u32).filter(|bits| {
-            let net = format!("{}/32", Ipv4Addr::from_bits(0x0A00_0000 + bits));
-            interfaces.apply(up(&net)).is_some()
+            let ip = Ipv4Addr::from_bits(0x0A00_0000 + bits);
+            interfaces.apply(Change::Up(ip.into()))
         });
         assert_eq!(announced.count(), ADDRESSES_MAX);
     }

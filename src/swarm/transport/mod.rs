@@ -6,7 +6,7 @@
 //!   Swarm -- listen_on --> TcpTransport ----<
 //!         -- dial      -->   |  |  |         `- dial: resolve, connect, deadline (all cancelled by drop)
 //!                            |  |  `- resolve: getaddrinfo on a thread of its own
-//!                            |  `---- interfaces: which addresses a wildcard listener has
+//!                            |  `---- interfaces: which addresses a wildcard listener has, by netlink
 //!                            `------- listener: accept, back off when the file table is full
 //! ```
 //!
@@ -33,6 +33,7 @@ mod dial;
 mod error;
 mod interfaces;
 mod listener;
+mod netlink;
 mod resolve;
 
 use std::collections::VecDeque;
