@@ -12,7 +12,7 @@
 //! held by readers for one bounded read and by the writer for one commit; taking it alone waits for both.
 
 use super::error::{StoreError, Trouble};
-use super::meter::{Counters, FileCounts, Metered};
+use super::meter::{Counters, FileCounts, Metered, Named};
 use super::place::{self, Found, Missing, Place};
 use super::tables::{CONTENT_EXECUTIONS, CONTENT_JOBS, META, META_CONTENT, META_SCHEMA, SCHEMA};
 use redb::backends::{FileBackend, InMemoryBackend};
@@ -203,15 +203,20 @@ impl StoreFile {
 
     fn fill(&self, missing: Missing) -> Result<Age, StoreError> {
         let (database, age) = match &self.medium {
-            Medium::Backend(backend) => self.start(Arc::clone(backend))?,
+            Medium::Backend(backend) => self.start(Arc::clone(backend), Named::yes())?,
             Medium::File => match place::find(&self.path, missing)? {
                 Found::Existing(file) => {
                     self.look_without_writing(&file)?;
-                    self.start(self.backend(file)?)?
+                    self.start(self.backend(file)?, Named::yes())?
                 }
                 Found::New(file) => {
-                    let started = self.start(self.backend(file)?)?;
+                    let (backend, named) = (self.backend(file)?, Named::default());
+                    let started = self.start(Arc::clone(&backend), named.clone())?;
+                    backend
+                        .sync_data()
+                        .map_err(|source| StoreError::io(&self.path, source))?;
                     place::settle(&self.path)?;
+                    named.now();
                     started
                 }
             },
@@ -228,8 +233,12 @@ impl StoreFile {
     }
 
     /// Opens redb, which repairs what a crash left, and makes the tables of a new file.
-    fn start(&self, backend: Arc<dyn StorageBackend>) -> Result<(Database, Age), StoreError> {
-        let metered = Metered::new(backend, Arc::clone(&self.counters));
+    fn start(
+        &self,
+        backend: Arc<dyn StorageBackend>,
+        named: Named,
+    ) -> Result<(Database, Age), StoreError> {
+        let metered = Metered::new(backend, Arc::clone(&self.counters), named);
         let database = match builder().create_with_backend(metered) {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(place::in_use(&self.path)),
             other => other.map_err(|error| self.trouble(error))?,
