@@ -35,7 +35,7 @@ impl Node {
         let mut strace = Command::new("strace");
         strace
             .args(["-D", "-f", "-qq", "-s", "8192", "-e", "signal=none", "-e"])
-            .arg("trace=fsync,fdatasync,sync_file_range,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg")
+            .arg("trace=fsync,fdatasync,sync_file_range,ftruncate,pwrite64,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg")
             .arg("-o")
             .arg(trace)
             .arg(env!("CARGO_BIN_EXE_codling"));
