@@ -97,7 +97,13 @@ impl Compute {
                     .insert(id.clone(), Held::new(record, phase, desk.now));
                 BidVerdict::Accepted
             }
-            Err(reason) => BidVerdict::Rejected(reason),
+            Err(reason) => {
+                // A job needs the engine: it is looked for at once, not at its next turn.
+                if matches!(reason, RejectReason::EngineAway { .. }) {
+                    self.find(desk);
+                }
+                BidVerdict::Rejected(reason)
+            }
         };
         desk.tell(
             from,
