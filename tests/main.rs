@@ -31,3 +31,7 @@ mod support;
 mod api;
 // The real binary: command lines, exit codes, every ending of a job.
 mod cli;
+// The agent alone, event by event.
+mod agent;
+// A fleet in virtual time.
+mod sim;

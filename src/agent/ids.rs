@@ -3,10 +3,12 @@
 use crate::model::{EvaluationId, ExecutionId, JobId, NodeId, UnixMs};
 use sha2::{Digest, Sha256};
 
-/// A requester's source of new job ids: a seed drawn once per start by the shell, a counter, and the latest time used.
+/// A requester's source of new job ids: a seed drawn once per start by the shell, when this agent was built (a start may
+/// build several, and what the one before it named must not be named again), a counter, and the latest time used.
 #[derive(Clone, Debug)]
 pub(crate) struct JobIds {
     seed: [u8; 32],
+    built_ms: u64,
     drawn: u64,
     latest_ms: u64,
 }
@@ -15,11 +17,12 @@ pub(crate) struct JobIds {
 const MS_MASK: u64 = (1 << 48) - 1;
 
 impl JobIds {
-    /// New ids sort after `last`.
-    pub(crate) fn new(seed: [u8; 32], last: Option<&JobId>) -> Self {
+    /// New ids sort after `last`; `built_ms` is the boot clock.
+    pub(crate) fn new(seed: [u8; 32], built_ms: u64, last: Option<&JobId>) -> Self {
         let latest_ms = last.and_then(time_of).unwrap_or_default();
         Self {
             seed,
+            built_ms,
             drawn: 0,
             latest_ms,
         }
@@ -29,7 +32,8 @@ impl JobIds {
     pub(crate) fn next(&mut self, wall: Option<UnixMs>) -> JobId {
         self.drawn += 1;
         self.latest_ms = (self.latest_ms + 1).max(wall.map_or(0, |wall| wall.0)) & MS_MASK;
-        let mut bytes = digest(&[b"job", &self.seed, &self.drawn.to_be_bytes()]);
+        let numbers = [self.built_ms, self.drawn].map(u64::to_be_bytes);
+        let mut bytes = digest(&[b"job", &self.seed, &numbers[0], &numbers[1]]);
         bytes[..6].copy_from_slice(&self.latest_ms.to_be_bytes()[2..]);
         JobId(format!("j-{}", uuid(bytes, 7)))
     }
@@ -117,7 +121,7 @@ mod tests {
 
     #[test]
     fn job_ids_grow_with_the_clock_and_without_it() {
-        let mut ids = JobIds::new([7; 32], None);
+        let mut ids = JobIds::new([7; 32], 0, None);
         let made: Vec<_> = [
             Some(UnixMs(1_000)),
             None,
@@ -129,8 +133,15 @@ mod tests {
         .map(|wall| ids.next(wall))
         .collect();
         assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
-        let after = JobIds::new([8; 32], made.last()).next(None);
+        let after = JobIds::new([8; 32], 0, made.last()).next(None);
         assert!(Some(&after) > made.last());
+    }
+
+    #[test]
+    fn an_agent_that_is_built_again_names_no_job_like_the_one_before_it() {
+        let first = JobIds::new([7; 32], 1_000, None).next(None);
+        let second = JobIds::new([7; 32], 2_000, None).next(None);
+        assert_ne!(first, second);
     }
 
     #[test]

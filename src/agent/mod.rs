@@ -63,7 +63,7 @@ pub struct AgentConfig {
     pub total: Resources,
     /// Where that number comes from.
     pub total_origin: Origin,
-    /// Drawn once per start; new ids are derived from it.
+    /// Drawn once per start; new ids are derived from it and from when the agent is built.
     pub seed: [u8; 32],
 }
 
@@ -112,7 +112,7 @@ impl Agent {
             agent.compute = Some(compute);
         }
         if roles.has(NodeRole::Requester) {
-            let mut requester = Requester::new(&agent.config, last_job.as_ref());
+            let mut requester = Requester::new(&agent.config, last_job.as_ref(), now);
             requester.recover(live_jobs, ended_jobs, &mut desk);
             agent.requester = Some(requester);
         }

@@ -5,14 +5,15 @@
 //! | stored in executions.db | no container | created | running | exited |
 //! |---|---|---|---|---|
 //! | nothing | - | discard | discard | discard |
-//! | Accepted | prepare again | prepare again (the same container is found) | adopt | collect |
+//! | Accepted | prepare again | start | adopt | collect |
 //! | Running | failed: ContainerLost | start | adopt | collect |
 //! | Publishing | failed: ContainerLost | publish again | publish again | publish again |
 //! | Ended, not acknowledged | say it again, then discard | = | = | = |
 //! | Ended, acknowledged | - | discard | discard | discard |
 //!
 //! Adopt, collect and start are the one activity `Run`: it starts only what was never started, awaits the end only of
-//! what has not ended, and reads the output and the true exit code.
+//! what has not ended, and reads the output and the true exit code. What is created had room set aside for it, and gets
+//! it back before anything else does: a start that was on its way at the crash may take effect at any moment.
 //!
 //! **Between the two files** (jobs.db is committed first):
 //!
@@ -33,9 +34,11 @@ use std::collections::BTreeSet;
 /// What to do with one unfinished execution of executions.db.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// Wait for capacity, then prepare; what is already created is found again.
+    /// Wait for capacity, then prepare.
     Prepare,
-    /// Adopt, collect or start.
+    /// Prepared, and as far as is known never started: start, if it is still wanted.
+    Start(ContainerId),
+    /// Adopt or collect.
     Run(ContainerId),
     /// Publish what was collected.
     Publish(ContainerId, RunOutput),
@@ -50,11 +53,12 @@ pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>) -> Remedy {
     match (state, found) {
         (ComputeState::Ended { .. }, _) => Remedy::Deliver,
         (ComputeState::Accepted, None) => Remedy::Prepare,
-        (ComputeState::Accepted, Some(found)) if found.state == FoundState::Created => {
-            Remedy::Prepare
-        }
         (ComputeState::Accepted | ComputeState::Running { .. }, Some(found)) => {
-            Remedy::Run(found.container.clone())
+            let container = found.container.clone();
+            match found.state {
+                FoundState::Created => Remedy::Start(container),
+                FoundState::Running | FoundState::Exited => Remedy::Run(container),
+            }
         }
         (ComputeState::Publishing { output, .. }, Some(found)) => {
             Remedy::Publish(found.container.clone(), output.clone())
@@ -89,6 +93,7 @@ mod tests {
         use FoundState::{Created, Exited, Running};
         let container = ContainerId::from("c");
         let run = Remedy::Run(container.clone());
+        let start = Remedy::Start(container.clone());
         let publish = Remedy::Publish(container.clone(), RunOutput::default());
         let running = ComputeState::Running {
             container: container.clone(),
@@ -105,9 +110,9 @@ mod tests {
         let table = [
             (
                 ComputeState::Accepted,
-                [Remedy::Prepare, Remedy::Prepare, run.clone(), run.clone()],
+                [Remedy::Prepare, start.clone(), run.clone(), run.clone()],
             ),
-            (running, [Remedy::Lost, run.clone(), run.clone(), run]),
+            (running, [Remedy::Lost, start, run.clone(), run]),
             (
                 publishing,
                 [Remedy::Lost, publish.clone(), publish.clone(), publish],

@@ -5,7 +5,7 @@ use crate::agent::bidding::EngineView;
 use crate::agent::mail::Desk;
 use crate::agent::recovery::{Remedy, remedy};
 use crate::agent::retry::Retry;
-use crate::agent::{Activity, ActivityId, Entry, Found};
+use crate::agent::{Activity, ActivityId, Entry, Found, FoundState};
 use crate::model::{
     ComputeState, EngineFacts, ExecutionId, ExecutionRecord, Failure, FailureKind, Message, Outcome,
 };
@@ -41,7 +41,12 @@ impl Compute {
                         retry: Retry::start(desk.now),
                     }
                 }
-                ComputeState::Accepted => Phase::Reconciling,
+                ComputeState::Accepted => {
+                    // If its requester has stopped it meanwhile, it says so before anything is started.
+                    let execution = id.clone();
+                    desk.tell(&record.requester, Message::Accepted { execution });
+                    Phase::Reconciling
+                }
                 ComputeState::Running { .. } | ComputeState::Publishing { .. } => {
                     self.capacity.adopt(&id, record.resources);
                     Phase::Reconciling
@@ -71,7 +76,14 @@ impl Compute {
             .into_iter()
             .map(|container| (container.execution.clone(), container))
             .collect();
-        for id in self.doubtful() {
+        // What runs has its room already; what is to be started gets what that leaves.
+        let runs = |id: &ExecutionId| {
+            found
+                .get(id)
+                .is_some_and(|found| found.state == FoundState::Running)
+        };
+        let (running, others): (Vec<_>, Vec<_>) = self.doubtful().into_iter().partition(runs);
+        for id in running.into_iter().chain(others) {
             self.reconcile(&id, found.get(&id), desk);
         }
         for id in found.into_keys() {
@@ -105,25 +117,30 @@ impl Compute {
         let Some(held) = self.held.get_mut(id) else {
             return;
         };
+        let resources = held.record.resources;
         match (remedy(&held.record.state, found), held.wish) {
-            (Remedy::Prepare | Remedy::Lost, Wish::Cancel) => {
+            (Remedy::Prepare | Remedy::Start(_) | Remedy::Lost, Wish::Cancel) => {
                 self.end(id, Outcome::Cancelled { output: None }, desk);
             }
-            (Remedy::Prepare, Wish::Run | Wish::TimeOut) => {
+            (Remedy::Start(_) | Remedy::Lost, Wish::TimeOut) => self.time_out(id, None, desk),
+            (Remedy::Start(container), Wish::Run)
+                if self.capacity.reserve(id, resources).is_ok() =>
+            {
+                self.begin_run(id, container, Entry::Found, desk);
+            }
+            (Remedy::Prepare, Wish::Run | Wish::TimeOut) | (Remedy::Start(_), Wish::Run) => {
                 held.phase = Phase::Queued;
                 // What it had set aside while it was prepared is asked for again, in turn.
                 self.capacity.release(id);
                 self.queue.push_back(id.clone());
             }
             (Remedy::Run(container), _) => {
-                let resources = held.record.resources;
                 self.capacity.adopt(id, resources);
                 self.begin_run(id, container, Entry::Found, desk);
             }
             (Remedy::Publish(container, output), _) => {
                 self.begin_publish(id, container, output, desk)
             }
-            (Remedy::Lost, Wish::TimeOut) => self.time_out(id, None, desk),
             (Remedy::Lost, Wish::Run) => {
                 let message = "its container is gone and how it ended is not known";
                 self.fail(

@@ -38,7 +38,7 @@ impl Requester {
         if live.job().state.is_terminal() {
             return;
         }
-        let mut planned = Vec::new();
+        let mut placed = Vec::new();
         let mut waiting = None;
         let mut complete = 0;
         for partition in 0..live.job().count {
@@ -59,7 +59,7 @@ impl Requester {
                 continue;
             }
             match place(&live.record, partition, &self.nodes, occasion) {
-                Placement::Ask(node) => planned.push(live.plan(partition, node, desk)),
+                Placement::Ask(node) => placed.push((partition, node)),
                 Placement::Wait(message, hint) => {
                     waiting = Some(Reason {
                         message,
@@ -79,8 +79,14 @@ impl Requester {
             self.save(id, WriteKind::Promise);
             return;
         }
-        for execution in &planned {
+        let mut planned = Vec::new();
+        for (partition, node) in placed {
+            for declined in live.forget_declined(partition) {
+                self.job_of.remove(&declined);
+            }
+            let execution = live.plan(partition, node, desk);
             self.job_of.insert(execution.clone(), id.clone());
+            planned.push(execution);
         }
         if let Some(reason) = waiting {
             self.queue(id, &reason, desk);
@@ -215,26 +221,21 @@ impl Live {
             &details,
             desk.now,
         );
-        self.forget_declined(partition);
         self.record.executions.push(execution);
         id
     }
 
-    /// Keeps a queued job's record small: of its declined executions only the latest stay.
-    fn forget_declined(&mut self, partition: u32) {
+    /// Keeps a queued job's record small: of its declined executions only the latest stay. Returns those that went.
+    fn forget_declined(&mut self, partition: u32) -> Vec<ExecutionId> {
         let is_declined = |execution: &Execution| {
             execution.partition == partition && execution.state == ExecutionState::AskForBidRejected
         };
-        let mut surplus = self
-            .record
+        let declined = self.record.executions.iter().filter(|one| is_declined(one));
+        let mut gone: Vec<ExecutionId> = declined.map(|one| one.id.clone()).collect();
+        gone.truncate(gone.len().saturating_sub(DECLINED_MAX));
+        self.record
             .executions
-            .iter()
-            .filter(|execution| is_declined(execution))
-            .count();
-        self.record.executions.retain(|execution| {
-            let goes = surplus > DECLINED_MAX && is_declined(execution);
-            surplus -= usize::from(goes);
-            !goes
-        });
+            .retain(|execution| !gone.contains(&execution.id));
+        gone
     }
 }

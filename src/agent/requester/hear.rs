@@ -4,8 +4,8 @@ use super::history::{change_state, note_execution};
 use super::{Requester, Wanted, advance};
 use crate::agent::mail::Desk;
 use crate::model::{
-    BidVerdict, DesiredState, ExecutionId, ExecutionState, JobId, JobState, Message, NodeId,
-    Outcome, RejectReason, Topic, WriteKind,
+    BidVerdict, DesiredState, Execution, ExecutionId, ExecutionState, JobId, JobState, Message,
+    NodeId, Outcome, RejectReason, Topic, WriteKind,
 };
 
 impl Requester {
@@ -60,17 +60,18 @@ impl Requester {
             live.say(id, Wanted::End, desk);
             return;
         }
-        if let Some(execution) = live.execution_mut(id)
-            && matches!(
+        let mut kind = WriteKind::RideAlong;
+        if let Some(execution) = live.execution_mut(id) {
+            kind = want_it_run(execution);
+            if matches!(
                 execution.state,
                 ExecutionState::New | ExecutionState::AskForBid
-            )
-        {
-            execution.desired = DesiredState::Running;
-            advance(execution, ExecutionState::AskForBidAccepted, "", desk.now);
+            ) {
+                advance(execution, ExecutionState::AskForBidAccepted, "", desk.now);
+            }
         }
         live.say(id, Wanted::Confirmation, desk);
-        self.save(job, WriteKind::RideAlong);
+        self.save(job, kind);
     }
 
     fn declined(
@@ -127,17 +128,18 @@ impl Requester {
             return;
         }
         live.waits.remove(id);
-        if let Some(execution) = live.execution_mut(id)
-            && matches!(
+        let mut kind = WriteKind::RideAlong;
+        if let Some(execution) = live.execution_mut(id) {
+            kind = want_it_run(execution);
+            if matches!(
                 execution.state,
                 ExecutionState::New | ExecutionState::AskForBid | ExecutionState::AskForBidAccepted
-            )
-        {
-            execution.desired = DesiredState::Running;
-            advance(execution, ExecutionState::BidAccepted, "", desk.now);
+            ) {
+                advance(execution, ExecutionState::BidAccepted, "", desk.now);
+            }
         }
         change_state(&mut live.record, JobState::Running, "", desk.now);
-        self.save(job, WriteKind::RideAlong);
+        self.save(job, kind);
     }
 
     fn progressed(
@@ -256,6 +258,16 @@ impl Requester {
         self.save(job, WriteKind::Promise);
         self.look_after(job, desk);
     }
+}
+
+/// The node may run the execution from here on, so it is never given up for silence, not after a crash either: that is
+/// a promise the first time. On this node it joins the batch of the plan.
+fn want_it_run(execution: &mut Execution) -> WriteKind {
+    if execution.desired == DesiredState::Pending {
+        execution.desired = DesiredState::Running;
+        return WriteKind::Promise;
+    }
+    WriteKind::RideAlong
 }
 
 /// What is said to a node that speaks of an execution which is over: its outcome is "already so", and whatever else it

@@ -98,13 +98,13 @@ impl Token {
 }
 
 impl Requester {
-    pub(crate) fn new(config: &AgentConfig, last_job: Option<&JobId>) -> Self {
+    pub(crate) fn new(config: &AgentConfig, last_job: Option<&JobId>, now: Now) -> Self {
         let mut nodes = BTreeSet::new();
         if config.roles.has(NodeRole::Compute) {
             nodes.insert(config.me.clone());
         }
         Self {
-            ids: JobIds::new(config.seed, last_job),
+            ids: JobIds::new(config.seed, now.boot_ms, last_job),
             nodes,
             jobs: BTreeMap::new(),
             job_of: BTreeMap::new(),

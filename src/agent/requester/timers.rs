@@ -4,7 +4,7 @@ use super::place::{Occasion, Reason};
 use super::{Requester, Wanted};
 use crate::agent::mail::Desk;
 use crate::model::{
-    Deadline, ExecutionId, ExecutionState, Failure, FailureKind, JobId, Message, Outcome, Topic,
+    Deadline, DesiredState, ExecutionId, Failure, FailureKind, JobId, Message, Outcome, Topic,
 };
 
 /// How long a node may take to bid (swarm-protocol.md 5.2). An accepted bid is waited for without end: the node may run
@@ -101,8 +101,8 @@ impl Requester {
         let Some(execution) = live.execution(id) else {
             return;
         };
-        if execution.state != ExecutionState::New {
-            // It was accepted once, in an earlier life of either side: it is asked about without end.
+        if execution.desired == DesiredState::Running {
+            // Its bid was accepted, perhaps in an earlier life of either side: it is asked about without end.
             live.say(id, Wanted::Bid, desk);
             return;
         }
