@@ -1,0 +1,52 @@
+//! A board's clocks: one that can be trusted since boot, and one that often cannot.
+
+use codling::model::{BootId, Now, UnixMs};
+
+/// What the wall clock shows at the beginning, when it is right: well after any build date.
+const WALL_BEGIN_MS: u64 = 1_800_000_000_000;
+
+/// One node's clocks, as an offset from the world's true time in milliseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    boots: u8,
+    booted_ms: u64,
+    /// How far the wall clock is off, in milliseconds; `None` while it is not set.
+    wall_off_ms: Option<i64>,
+}
+
+impl Clock {
+    pub(super) fn new(wall_off_ms: Option<i64>) -> Self {
+        Self {
+            boots: 1,
+            booted_ms: 0,
+            wall_off_ms,
+        }
+    }
+
+    /// What the node is told at true time `at_ms`.
+    pub(super) fn now(&self, at_ms: u64) -> Now {
+        Now {
+            boot: BootId([self.boots; 16]),
+            boot_ms: at_ms - self.booted_ms,
+            wall: self
+                .wall_off_ms
+                .map(|off| UnixMs((WALL_BEGIN_MS + at_ms).saturating_add_signed(off))),
+        }
+    }
+
+    /// The true time at which CLOCK_BOOTTIME shows `boot_ms`.
+    pub(super) fn true_ms(&self, boot_ms: u64) -> u64 {
+        self.booted_ms.saturating_add(boot_ms)
+    }
+
+    /// A reboot: CLOCK_BOOTTIME begins anew.
+    pub(super) fn reboot(&mut self, at_ms: u64) {
+        self.boots += 1;
+        self.booted_ms = at_ms;
+    }
+
+    /// Someone sets the wall clock, or a board without battery loses it.
+    pub(super) fn step(&mut self, wall_off_ms: Option<i64>) {
+        self.wall_off_ms = wall_off_ms;
+    }
+}

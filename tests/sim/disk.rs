@@ -1,0 +1,165 @@
+//! `SimDisk`: both store files of a node, batch by batch.
+//!
+//! Per file there are the durable rows and one batch in flight. A batch lands whole or not at all, jobs.db first; the
+//! world decides when, and whether. Rows go through the stored encoding, so what does not survive it is found here.
+
+use codling::model::{
+    Batch, ExecutionId, ExecutionRecord, JobId, JobRecord, JobSummary, JobsFile, NodeId,
+    StoredState, Write,
+};
+use std::collections::BTreeMap;
+
+/// Which of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StoreFile {
+    Jobs,
+    Executions,
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+struct SimFile<K, R> {
+    durable: BTreeMap<K, R>,
+    in_flight: Option<BTreeMap<K, Write<Box<R>>>>,
+    commits: u64,
+}
+
+impl<K, R> Default for SimFile<K, R> {
+    fn default() -> Self {
+        Self {
+            durable: BTreeMap::new(),
+            in_flight: None,
+            commits: 0,
+        }
+    }
+}
+
+impl<K: Ord, R> SimFile<K, R>
+where
+    R: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + PartialEq + std::fmt::Debug,
+{
+    /// The batch in flight is on the medium.
+    fn land(&mut self) {
+        let Some(rows) = self.in_flight.take() else {
+            return;
+        };
+        self.commits += 1;
+        for (key, write) in rows {
+            match write {
+                Write::Put(record) => {
+                    let bytes = minicbor::to_vec(&*record).unwrap();
+                    let read: R = minicbor::decode(&bytes).unwrap();
+                    assert_eq!(read, *record, "a record changes when it is stored");
+                    self.durable.insert(key, read);
+                }
+                Write::Delete => {
+                    self.durable.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+/// Both files. See the module's text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SimDisk {
+    jobs: SimFile<JobId, JobRecord>,
+    executions: SimFile<ExecutionId, ExecutionRecord>,
+    jobs_file: JobsFile,
+    was_opened: bool,
+}
+
+impl SimDisk {
+    /// A process opens the files.
+    pub(super) fn open(&mut self) {
+        self.jobs_file = if self.was_opened {
+            JobsFile::Kept
+        } else {
+            JobsFile::New
+        };
+        self.was_opened = true;
+    }
+
+    /// A batch is handed to the writer.
+    pub(super) fn begin(&mut self, batch: Batch) {
+        self.jobs.in_flight = (!batch.jobs.is_empty()).then_some(batch.jobs);
+        self.executions.in_flight = (!batch.executions.is_empty()).then_some(batch.executions);
+    }
+
+    /// Whether the batch in flight has rows for this file that have not landed.
+    pub(super) fn is_in_flight(&self, file: StoreFile) -> bool {
+        match file {
+            StoreFile::Jobs => self.jobs.in_flight.is_some(),
+            StoreFile::Executions => self.executions.in_flight.is_some(),
+        }
+    }
+
+    pub(super) fn land(&mut self, file: StoreFile) {
+        match file {
+            StoreFile::Jobs => self.jobs.land(),
+            StoreFile::Executions => self.executions.land(),
+        }
+    }
+
+    /// What has not landed never will.
+    pub(super) fn cut(&mut self) {
+        self.jobs.in_flight = None;
+        self.executions.in_flight = None;
+    }
+
+    /// Durable commits of both files so far.
+    pub(super) fn commits(&self) -> u64 {
+        self.jobs.commits + self.executions.commits
+    }
+
+    pub(super) fn job(&self, id: &JobId) -> Option<&JobRecord> {
+        self.jobs.durable.get(id)
+    }
+
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &JobRecord> {
+        self.jobs.durable.values()
+    }
+
+    pub(super) fn execution(&self, id: &ExecutionId) -> Option<&ExecutionRecord> {
+        self.executions.durable.get(id)
+    }
+
+    pub(super) fn executions(&self) -> impl Iterator<Item = &ExecutionRecord> {
+        self.executions.durable.values()
+    }
+
+    pub(super) fn jobs_file(&self) -> JobsFile {
+        self.jobs_file
+    }
+
+    /// What an agent of node `me` is built from.
+    pub(super) fn stored(&self, me: &NodeId) -> StoredState {
+        let (live_jobs, ended): (Vec<_>, Vec<_>) =
+            self.jobs().cloned().partition(JobRecord::is_live);
+        let ended = ended.into_iter().filter_map(|record| {
+            record.idempotency.is_some().then_some(JobSummary {
+                id: record.job.id,
+                idempotency: record.idempotency,
+            })
+        });
+        let (live, ended_executions): (Vec<_>, Vec<_>) = self
+            .executions()
+            .cloned()
+            .partition(ExecutionRecord::is_live);
+        let orphaned = live.iter().filter(|record| {
+            record.requester == *me && !self.jobs.durable.contains_key(&record.job.id)
+        });
+        StoredState {
+            live_jobs,
+            ended_jobs: ended.collect(),
+            last_job: self.jobs.durable.last_key_value().map(|(id, _)| id.clone()),
+            orphaned_executions: orphaned.map(|record| record.id.clone()).collect(),
+            live_executions: live,
+            ended_executions: ended_executions
+                .into_iter()
+                .map(|record| record.id)
+                .collect(),
+            jobs_file: self.jobs_file,
+        }
+    }
+}
