@@ -82,6 +82,10 @@ impl ClientError {
     pub(super) fn hint(&self) -> &str {
         match self {
             Self::NoNode { .. } => "",
+            // Only jobs are asked for by name.
+            Self::Refused {
+                status: 404, hint, ..
+            } if hint.is_empty() => "codling job list shows the jobs of this node",
             Self::Refused { hint, .. } => hint,
             Self::Unreachable { .. } => "check --api-host and --api-port",
             Self::NoAnswer { .. } => "ask again; codling job list shows what is there",

@@ -16,7 +16,7 @@ pub(super) const MEMORY_BYTES: u64 = 256_000_000;
 pub(super) const CPU_MILLIS: u64 = 1_000;
 /// How long a container of codling's may take to go once its job is completed.
 const REMOVAL_MAX: Duration = Duration::from_secs(10);
-/// Between two looks at a container or at the engine's list: about what a look costs the engine.
+/// Between two looks at a container, at first, and at the engine's list: about what a look costs the engine.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// Create, start, await the end on a pidfd, read exit code and output, remove.
@@ -45,9 +45,11 @@ pub(super) fn run(engine: &Path, image: &str) -> Timing {
     if let Some(pid) = running["State"]["Pid"].as_i64().filter(|pid| *pid > 0) {
         await_end(i32::try_from(pid).unwrap());
     }
-    // Pauses as a careful client would: a tight loop takes the core that the engine's clean-up needs.
+    // With growing pauses, as codling does: looks in quick succession hold up the engine's own clean-up.
+    let mut pause = LOOK;
     while inspect(engine, &id)["State"]["Status"] != "exited" {
-        std::thread::park_timeout(LOOK);
+        std::thread::park_timeout(pause);
+        pause *= 2;
     }
     expect(
         unix(

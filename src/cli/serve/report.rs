@@ -61,9 +61,9 @@ impl Report {
         log::info!("offers {}", offer(&started.total, &started.total_origin));
         if started.live_jobs + started.live_executions > 0 {
             log::info!(
-                "goes on with {} unfinished jobs and {} executions",
-                started.live_jobs,
-                started.live_executions
+                "goes on with {} and {}",
+                counted(started.live_jobs, "unfinished job"),
+                counted(started.live_executions, "execution")
             );
         }
         let swarm: Vec<String> = started.swarm.iter().map(ToString::to_string).collect();
@@ -128,6 +128,11 @@ fn swarm(event: &HostEvent) {
             log::warn!("cannot reach {peer}: {reason}; tried again by itself");
         }
     }
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 fn offer(total: &Resources, origin: &Origin) -> String {
