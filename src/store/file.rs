@@ -12,9 +12,10 @@
 //! held by readers for one bounded read and by the writer for one commit; taking it alone waits for both.
 
 use super::error::{StoreError, Trouble};
-use super::meter::{Counters, FileCounts, Metered, Named};
+use super::meter::{Counters, FileCounts, Metered};
 use super::place::{self, Found, Missing, Place};
 use super::tables::{CONTENT_EXECUTIONS, CONTENT_JOBS, META, META_CONTENT, META_SCHEMA, SCHEMA};
+use super::trial::{Flushes, Trial};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend,
@@ -203,20 +204,12 @@ impl StoreFile {
 
     fn fill(&self, missing: Missing) -> Result<Age, StoreError> {
         let (database, age) = match &self.medium {
-            Medium::Backend(backend) => self.start(Arc::clone(backend), Named::yes())?,
+            Medium::Backend(backend) => self.start(Arc::clone(backend), Flushes::All)?,
             Medium::File => match place::find(&self.path, missing)? {
-                Found::Existing(file) => {
-                    self.look_without_writing(&file)?;
-                    self.start(self.backend(file)?, Named::yes())?
-                }
+                Found::Existing(file) => self.start(self.backend(file)?, Flushes::All)?,
                 Found::New(file) => {
-                    let (backend, named) = (self.backend(file)?, Named::default());
-                    let started = self.start(Arc::clone(&backend), named.clone())?;
-                    backend
-                        .sync_data()
-                        .map_err(|source| StoreError::io(&self.path, source))?;
+                    let started = self.start(self.backend(file)?, Flushes::Last)?;
                     place::settle(&self.path)?;
-                    named.now();
                     started
                 }
             },
@@ -232,14 +225,15 @@ impl StoreFile {
         }
     }
 
-    /// Opens redb, which repairs what a crash left, and makes the tables of a new file.
+    /// Opens redb, which verifies every page and repairs what a crash left, and makes the tables of a new file. Nothing
+    /// of this reaches a file that is refused.
     fn start(
         &self,
         backend: Arc<dyn StorageBackend>,
-        named: Named,
+        flushes: Flushes,
     ) -> Result<(Database, Age), StoreError> {
-        let metered = Metered::new(backend, Arc::clone(&self.counters), named);
-        let database = match builder().create_with_backend(metered) {
+        let trial = Trial::new(Metered::new(backend, Arc::clone(&self.counters)));
+        let database = match builder().create_with_backend(trial.clone()) {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(place::in_use(&self.path)),
             other => other.map_err(|error| self.trouble(error))?,
         };
@@ -247,6 +241,9 @@ impl StoreFile {
         if age == Age::New {
             commit(&database, |txn| self.make(txn)).map_err(|trouble| trouble.at(&self.path))?;
         }
+        trial
+            .accept(flushes)
+            .map_err(|source| StoreError::io(&self.path, source))?;
         Ok((database, age))
     }
 
@@ -257,23 +254,7 @@ impl StoreFile {
         self.content.make_tables(txn)
     }
 
-    /// Opening for writing marks a file as in use, even if its schema then turns out to be newer. So a file that was
-    /// closed cleanly is first looked at read-only; one that was not is repaired first, which moves no record.
-    fn look_without_writing(&self, file: &std::fs::File) -> Result<(), StoreError> {
-        let file = file
-            .try_clone()
-            .map_err(|source| StoreError::io(&self.path, source))?;
-        let Ok(backend) = FileBackend::new(file) else {
-            return Ok(());
-        };
-        match builder().open_read_only_with_backend(backend) {
-            Ok(database) => self.check(&database).map(drop),
-            // Whatever it is, opening for writing repairs it or says what it is.
-            Err(_) => Ok(()),
-        }
-    }
-
-    fn check(&self, database: &impl ReadableDatabase) -> Result<Age, StoreError> {
+    fn check(&self, database: &Database) -> Result<Age, StoreError> {
         let txn = database.begin_read().map_err(|error| self.trouble(error))?;
         let not_ours = |found| StoreError::NotOurs {
             path: self.path.clone(),
@@ -321,9 +302,14 @@ pub(super) enum Age {
     Known,
 }
 
+/// redb trusts a file that was closed cleanly: of one that a worn card has changed since, a plain open shows wrong
+/// records or panics, and a panic aborts. The check finds every such change. It reads the file once, as the scan does
+/// anyway: 2 ms for 1 MB, 20 ms for 9 MB, measured.
 fn builder() -> Builder {
     let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES);
+    builder
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true);
     builder
 }
 

@@ -4,7 +4,7 @@ use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What one file has cost since the start, over all times it was open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,42 +43,16 @@ impl Counters {
     }
 }
 
-/// Whether a file has its name. As long as it has not, a power cut leaves nothing of it that anybody would open, so its
-/// flushes are worth nothing: redb's four of a new file become the one before the rename.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Named(Arc<AtomicBool>);
-
-impl Named {
-    /// Of a file that is at its place, or that has none.
-    pub(super) fn yes() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
-    }
-
-    /// From here on every flush is one.
-    pub(super) fn now(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-/// A backend that counts and passes everything on, locks too, but for the flushes of a file without a name.
+/// A backend that counts and passes everything on, locks too.
 #[derive(Debug)]
 pub(super) struct Metered {
     inner: Arc<dyn StorageBackend>,
     counters: Arc<Counters>,
-    named: Named,
 }
 
 impl Metered {
-    pub(super) fn new(
-        inner: Arc<dyn StorageBackend>,
-        counters: Arc<Counters>,
-        named: Named,
-    ) -> Self {
-        Self {
-            inner,
-            counters,
-            named,
-        }
+    pub(super) fn new(inner: Arc<dyn StorageBackend>, counters: Arc<Counters>) -> Self {
+        Self { inner, counters }
     }
 }
 
@@ -96,9 +70,6 @@ impl StorageBackend for Metered {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if !self.named.0.load(Ordering::Acquire) {
-            return Ok(());
-        }
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         self.inner.sync_data()
     }

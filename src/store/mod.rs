@@ -46,7 +46,8 @@
 //! | write or flush fails (full, I/O error) | `CommitFailed`; the file is closed, reads are `Unavailable`, until `reopen` has built the state again |
 //! | the second file fails after the first | `CommitFailed`; the first has landed, `reopen` shows it |
 //! | a record cannot be decoded | `Damaged`, with its key; nothing is changed |
-//! | directory, bolt file, in use, newer schema, not ours | an error at the start; the file stays as it is |
+//! | a worn card changed a page | `Damaged`: every opening verifies the checksums of all pages, see `file` |
+//! | directory, bolt file, in use, newer schema, not ours, damaged | an error at the start; the file stays as it is, byte for byte (`trial`) |
 //!
 //! **In memory** (store type `inmemory`) is redb on its own memory backend: one code path, one set of tests, and the
 //! seam for tests that record or fail writes is redb's `StorageBackend`, not a trait of ours.
@@ -65,6 +66,7 @@ mod meter;
 mod place;
 mod pool;
 mod tables;
+mod trial;
 mod writer;
 
 pub use error::{Holder, StoreError};
@@ -102,8 +104,8 @@ pub enum WriterRefusal {
 }
 
 impl Store {
-    /// Opens both files, makes what is missing, repairs what a crash left, and reads what is there. Blocks: some
-    /// milliseconds, or about half a second per 35 MB when a file was not closed cleanly.
+    /// Opens both files, makes what is missing, repairs what a crash left, and reads what is there. Blocks
+    /// for some milliseconds, and 2 ms more for each MB.
     ///
     /// # Errors
     /// Every situation of [`StoreError`] that concerns opening; nothing that lies at a path already is overwritten.

@@ -424,6 +424,45 @@ fn a_cut_at_any_op_leaves_every_reported_commit_and_no_half_record() {
 }
 
 #[test]
+fn a_kill_and_then_a_power_cut_in_the_recovery_lose_no_reported_commit() {
+    let made = Recorder::new();
+    close(open(config_on(&made)).0);
+    let recorder = Recorder::resume(made.image(made.position(), ImageKind::Dropped));
+    let (store, _) = open(config_on(&recorder));
+    let mut durable_at = Vec::new();
+    for n in 0..3 {
+        let accepted = execution_record(n, ComputeState::Accepted);
+        commit(
+            &store,
+            batch([job_record(n, JobState::Running)], [accepted]),
+        );
+        durable_at.push(recorder.position());
+    }
+    let mut images = 0;
+    for kill in 0..=recorder.position() {
+        let killed = recorder.killed(kill);
+        let (store, state) = open(config_on(&killed));
+        close(store);
+        let promised = durable_at.iter().filter(|at| **at <= kill).count();
+        let found = state.live_jobs.len();
+        assert!(found >= promised && found <= promised + 1);
+        for cut in kill..=killed.position() {
+            for kind in [ImageKind::Dropped, ImageKind::Torn(1), ImageKind::Torn(2)] {
+                let after = Recorder::resume(killed.image(cut, kind));
+                let context = format!("killed behind op {kill}, cut behind op {cut}, {kind:?}");
+                let (_store, state) = Store::open(config_on(&after), at(0))
+                    .unwrap_or_else(|error| panic!("{context}: {error}"));
+                assert!(state.live_jobs.len() >= promised, "{context}");
+                assert!(state.live_executions.len() >= promised, "{context}");
+                images += 1;
+            }
+        }
+    }
+    assert!(images >= 500, "only {images} images");
+    println!("{images} images");
+}
+
+#[test]
 fn a_store_that_was_closed_is_opened_again_without_a_repair() {
     let recorder = Recorder::new();
     let (store, _) = open(config_on(&recorder));

@@ -3,6 +3,7 @@
 use super::samples::*;
 use super::*;
 use crate::support::recorder::{Disk, Recorder, Rule};
+use crate::support::seed::Seed;
 use crate::support::wait;
 use codling::model::*;
 use codling::store::{Holder, StoreError};
@@ -314,6 +315,48 @@ fn a_file_that_is_no_database_is_damaged_and_the_message_says_what_to_do() {
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
         assert!(error.to_string().contains("move it away"), "{error}");
     }
+}
+
+#[test]
+fn a_page_that_changed_on_the_medium_is_noticed_or_was_not_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("jobs.db");
+    let (store, _) = open_at(&path).unwrap();
+    for n in 0..30 {
+        commit(&store, batch([job_record(n, JobState::Running)], []));
+    }
+    close(store);
+    let whole = std::fs::read(&path).unwrap();
+    let (store, expected) = open_at(&path).unwrap();
+    close(store);
+    let mut noticed = 0;
+    for start in 0..200 {
+        let mut seed = Seed::new(start);
+        let mut bytes = whole.clone();
+        let page = usize::try_from(seed.below(whole.len() as u64 / 4_096)).unwrap() * 4_096;
+        match seed.below(3) {
+            0 => bytes[page..page + 4_096].fill(0),
+            1 => {
+                let at = page + usize::try_from(seed.below(4_096)).unwrap();
+                bytes[at] ^= 1 << seed.below(8);
+            }
+            _ => bytes[page..page + 512].fill_with(|| seed.next().to_le_bytes()[0]),
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        match open_at(&path) {
+            Ok((store, state)) => {
+                assert_eq!(state, expected, "seed {start}");
+                close(store);
+            }
+            Err(StoreError::Damaged { .. }) => {
+                noticed += 1;
+                let after = std::fs::read(&path).unwrap();
+                assert!(after == bytes, "seed {start}: the file changed");
+            }
+            Err(other) => panic!("seed {start}: {other:?}"),
+        }
+    }
+    assert!(noticed >= 50, "only {noticed} of 200");
 }
 
 #[test]

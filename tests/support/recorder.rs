@@ -158,6 +158,22 @@ impl Recorder {
         }))
     }
 
+    /// A process that was killed behind the first `ops` ops: the kernel still has all of them, flushed or not, so the
+    /// next process reads them, and a power cut after that may still take what was never flushed.
+    pub(crate) fn killed(&self, ops: usize) -> Self {
+        let state = self.state();
+        let Checkpoint { flushed, .. } = &state.checkpoints[0];
+        let [jobs, executions] = flushed.clone();
+        let next = Self::resume(Image { jobs, executions });
+        let mut after = next.state();
+        for op in &state.ops[..ops] {
+            apply(&mut after.live[op.disk() as usize], op);
+            after.record(op.clone());
+        }
+        drop(after);
+        next
+    }
+
     /// One of the files, for redb.
     pub(crate) fn backend(&self, disk: Disk) -> Arc<dyn StorageBackend> {
         Arc::new(Recorded {
