@@ -61,6 +61,11 @@ impl Life {
         last.join("\n")
     }
 
+    /// Sends a signal.
+    pub(super) fn signal(&self, signal: rustix::process::Signal) {
+        self.process.signal(signal);
+    }
+
     /// Sends a signal and waits for its end.
     #[track_caller]
     pub(super) fn end(self, signal: rustix::process::Signal) -> Ended {

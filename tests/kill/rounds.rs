@@ -1,39 +1,29 @@
 //! kill -9 at random moments, round after round on one data directory.
 
-use super::books::{Books, is_terminal, path_of, submission};
+use super::books::{Books, submission};
 use super::life::{self, Life};
-use super::plan::{Moment, Order, Plan};
+use super::plan::{Moment, Plan};
+use super::seen::{Seen, find, id_of, listen, pass_time, submit, watch};
 use super::tap::{Call, Side, Tap};
 use crate::support::http::Answer;
 use crate::support::jobs::IMAGE;
 use crate::support::node::real_engine;
 use crate::support::podman::{self, podman};
 use crate::support::wait;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Rounds in the usual run and in the full one.
 const ROUNDS: (u64, u64) = (30, 300);
 
 /// A round's seed; set, it is the seed of the first round, so that the one that failed comes first.
 const SEED_VARIABLE: &str = "CODLING_TEST_SEED";
-
-/// What happens while a round waits for its moment.
-#[derive(Debug)]
-enum Seen {
-    Submitting,
-    Acknowledged(String),
-    Ended(String, Value),
-    Engine(Call, Side),
-}
 
 /// The node under test through all its lives.
 struct Rig {
@@ -105,9 +95,7 @@ impl Rig {
             None => self.start(),
         };
         let (tell, seen) = channel();
-        let (passes, passing) = channel();
-        self.tap.tell(passes);
-        forward(passing, tell.clone());
+        listen(&self.tap, tell.clone());
         let submissions: Vec<_> = plan
             .jobs
             .iter()
@@ -158,20 +146,6 @@ impl Rig {
     }
 }
 
-/// Sends a submission from a thread of its own.
-fn submit(api: SocketAddr, order: Order, tell: Sender<Seen>) -> JoinHandle<io::Result<Answer>> {
-    std::thread::spawn(move || {
-        let _ = tell.send(Seen::Submitting);
-        let answer = life::call(api, "PUT", "jobs", Some(&submission(&order)));
-        if let Ok(answer) = &answer
-            && answer.status == 200
-        {
-            let _ = tell.send(Seen::Acknowledged(id_of(answer)));
-        }
-        answer
-    })
-}
-
 /// Waits until the plan's moment and its delay are over; everything that was seen.
 #[track_caller]
 fn await_moment(
@@ -207,60 +181,6 @@ fn await_moment(
     }
     happened.extend(pass_time(seen, plan.delay));
     happened
-}
-
-/// Lets a drawn time pass; what was seen in it. This is no wait for something to happen: the time itself is the test.
-fn pass_time(seen: &Receiver<Seen>, time: Duration) -> Vec<Seen> {
-    let until = Instant::now() + time;
-    let mut happened = Vec::new();
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        match seen.recv_timeout(left) {
-            Ok(event) => happened.push(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return happened,
-        }
-    }
-}
-
-/// Follows a job as an impatient client does, until it has ended, the node is gone, or nobody holds `while_held` any more.
-fn watch(api: SocketAddr, job: String, tell: Sender<Seen>, while_held: &Arc<()>) {
-    let held = Arc::downgrade(while_held);
-    std::thread::spawn(move || {
-        while held.strong_count() > 0 {
-            match life::call(api, "GET", &path_of(&job), None) {
-                Ok(answer) if is_terminal(&answer.body) => {
-                    let _ = tell.send(Seen::Ended(job, answer.body));
-                    return;
-                }
-                Ok(answer) if answer.status == 200 => {}
-                _ => return,
-            }
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-    });
-}
-
-/// Brings the tap's news to the round.
-fn forward(passing: Receiver<(Call, Side)>, tell: Sender<Seen>) {
-    std::thread::spawn(move || {
-        for (call, side) in passing {
-            if tell.send(Seen::Engine(call, side)).is_err() {
-                return;
-            }
-        }
-    });
-}
-
-fn id_of(answer: &Answer) -> String {
-    answer.body["JobID"].as_str().expect("a job id").to_owned()
-}
-
-/// The job that a submission without an answer made, if it made one.
-fn find(life: &Life, order: &Order) -> Option<String> {
-    let newest = life.call("GET", "jobs?limit=20&reverse=true", None).body;
-    let items = newest["Items"].as_array().expect("a list");
-    let job = items.iter().find(|job| job["Name"] == order.name)?;
-    Some(job["ID"].as_str().expect("an id").to_owned())
 }
 
 /// Containers on the same engine that are not this node's.
