@@ -23,6 +23,8 @@ mod faults;
 mod hostile;
 // Jobs through the real node in real containers.
 mod lifecycle;
+// Single promises of the agent, turn by turn.
+mod agent;
 // The real binary killed at random moments, and asked to stop.
 mod kill;
 mod support;
@@ -31,7 +33,5 @@ mod support;
 mod api;
 // The real binary: command lines, exit codes, every ending of a job.
 mod cli;
-// The agent alone, event by event.
-mod agent;
 // A fleet in virtual time.
 mod sim;
