@@ -65,12 +65,14 @@ fn on_a_full_disk_a_submission_gets_507_a_running_job_goes_on_and_all_comes_back
 
     // A file may have a page or two of its own left, so the first submissions may still fit.
     let mut tries = 0;
+    let mut accepted = Vec::new();
     let (submission, refused) = wait::until("the store notices", || {
         tries += 1;
         let mut submission = shell("echo later");
         submission["IdempotencyToken"] = json!(format!("try {tries}"));
         let answer = node.call("PUT", "orchestrator/jobs", Some(&submission));
         if answer.status == 200 {
+            accepted.push(answer.body["JobID"].as_str().unwrap().to_owned());
             Err(answer)
         } else {
             Ok((submission, answer))
@@ -93,6 +95,14 @@ fn on_a_full_disk_a_submission_gets_507_a_running_job_goes_on_and_all_comes_back
     node.event("the store is back", |event| {
         matches!(event, NodeEvent::StoreBack).then_some(())
     });
+    // What was answered with 200 was stored, and what was not is one job under its token.
+    for job in &accepted {
+        let ended = node.ended(job);
+        assert_eq!(
+            ended["Executions"]["Items"][0]["RunOutput"]["Stdout"], "later\n",
+            "{ended:#}"
+        );
+    }
     let first = node.submit(&submission);
     assert_eq!(node.submit(&submission), first, "the token names one job");
     let ended = node.ended(&first);

@@ -117,6 +117,30 @@ fn a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exi
 }
 
 #[test]
+fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again()
+ {
+    let dir = tempfile::tempdir().unwrap();
+    let first = node(&dir);
+    let job = first.submit(&shell("echo $BACALHAU_EXECUTION_ID; sleep 3"));
+    first.running(&job);
+    let id = first.id.clone();
+    first.stop().unwrap();
+    let filter = format!("label=codling.node={id}");
+    podman::podman(&["rm", "--force", "--time=0", "--filter", &filter]);
+
+    let second = node(&dir);
+    let ended = second.ended(&job);
+    assert_eq!(state(&ended), "Completed", "{ended:#}");
+    let executions = ended["Executions"]["Items"].as_array().unwrap();
+    assert_eq!(executions.len(), 2, "{ended:#}");
+    assert_eq!(executions[0]["ComputeState"]["StateType"], 10, "{ended:#}");
+    assert_eq!(error(&ended)["Details"]["ErrorCode"], "ContainerLost");
+    let printed = format!("{}\n", executions[1]["ID"].as_str().unwrap());
+    assert_eq!(executions[1]["RunOutput"]["Stdout"], printed, "{ended:#}");
+    podman::until_no_container_of(&id);
+}
+
+#[test]
 fn a_stopped_job_ends_its_container_and_stays_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let node = node(&dir);

@@ -270,4 +270,25 @@ mod tests {
         gate.admit(turn(None, vec![reply(2)]));
         assert_eq!(gate.fail(), vec![reply(1), reply(2)]);
     }
+
+    #[test]
+    fn a_gate_that_fills_takes_no_new_work_until_its_batch_has_left() {
+        let mut gate = Gate::default();
+        let fits = FILLING_BYTES_MAX / EXECUTION_BYTES;
+        for number in 0..=fits {
+            assert!(!gate.is_full(), "{number} records");
+            let mut writes = Writes::default();
+            let id = ExecutionId(format!("e-{number}"));
+            writes
+                .executions
+                .insert(id, (WriteKind::Promise, Write::Delete));
+            gate.admit(Turn {
+                writes,
+                outputs: vec![],
+            });
+        }
+        assert!(gate.is_full());
+        assert!(gate.next_batch().is_some());
+        assert!(!gate.is_full());
+    }
 }
