@@ -23,10 +23,15 @@ fn a_second_job_waits_until_the_first_has_given_its_room_back() {
 
 #[test]
 fn a_container_that_runs_through_a_restart_keeps_its_room() {
+    let container_id = ContainerId::from("container of e-1");
     for state in [
         ComputeState::Accepted,
         ComputeState::Running {
-            container: ContainerId::from("container of e-1"),
+            container: container_id.clone(),
+        },
+        ComputeState::Publishing {
+            container: container_id.clone(),
+            output: output(0),
         },
     ] {
         let record = record("e-1", &whole(), state, early(0));
