@@ -24,10 +24,13 @@ pub(crate) fn until_no_container_of(node: &str) {
 #[track_caller]
 pub(crate) fn podman(args: &[&str]) -> String {
     let variable = |name| std::env::var(name).expect("start the tests with scripts/test");
+    let dir = variable("CODLING_TEST_ENGINE_DIR");
     let output = Command::new(variable("CODLING_TEST_ENGINE_SCRIPT"))
         .arg("podman")
-        .arg(variable("CODLING_TEST_ENGINE_DIR"))
+        .arg(&dir)
         .args(args)
+        // Monitors of containers write a file "oom" where they are started.
+        .current_dir(&dir)
         .output()
         .expect("podman runs");
     assert!(
