@@ -169,6 +169,29 @@ fn a_running_jobs_time_goes_on_through_a_reboot_and_its_adoption_does_not_start_
 }
 
 #[test]
+fn a_container_that_ended_while_its_node_was_down_is_not_timed_out_for_the_time_since() {
+    let limited = job(
+        "100m",
+        Timeouts {
+            execution_s: 100,
+            ..Timeouts::default()
+        },
+    );
+    let mut ran = record("e-1", &limited, running("e-1"), early(0));
+    ran.timer = Some(Timer::start(early(10_000), 100_000));
+    // An hour later.
+    let mut bench = Bench::recover(stored(vec![ran]), early(3_600_000));
+    let turn = bench.engine(vec![container("e-1", FoundState::Exited)]);
+    let (id, _) = begun(&turn).unwrap();
+    let turn = bench.wait_until(3_600_001);
+    assert_eq!(turn.outputs, []);
+    let turn = bench.done(&id, ActivityResult::Ran(Ok(output(5))));
+    let execution = ExecutionId::from("e-1");
+    let outcome = Box::new(completed(5));
+    assert_eq!(said(&turn), [&Message::Outcome { execution, outcome }]);
+}
+
+#[test]
 fn a_jobs_total_time_goes_on_through_a_reboot() {
     let limited = job(
         "100m",

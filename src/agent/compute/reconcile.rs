@@ -135,6 +135,10 @@ impl Compute {
                 self.queue.push_back(id.clone());
             }
             (Remedy::Run(container), _) => {
+                if found.is_some_and(|found| found.state == FoundState::Exited) {
+                    // It ended while nobody looked: the time since then is not its own.
+                    held.record.timer = None;
+                }
                 self.capacity.adopt(id, resources);
                 self.begin_run(id, container, Entry::Found, desk);
             }
