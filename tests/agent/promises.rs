@@ -194,6 +194,29 @@ fn a_completion_of_an_old_step_ends_nothing_and_what_it_left_is_looked_for() {
 }
 
 #[test]
+fn a_job_that_finds_the_engine_away_waits_for_one_look_and_is_answered_by_it() {
+    for comes_back in [true, false] {
+        let mut bench = Bench::fresh();
+        bench.engine_away();
+        bench.wait_until(60_000);
+        let turn = bench.hear(OTHER, ask("e-1", &plain()));
+        assert!(turn.outputs.contains(&Output::Find), "{turn:?}");
+        assert_eq!(said(&turn), Vec::<&Message>::new());
+        // The look may take long.
+        bench.wait_until(90_000);
+        let turn = if comes_back {
+            bench.engine(vec![])
+        } else {
+            bench.engine_away()
+        };
+        let [Message::Bid { verdict, .. }] = said(&turn)[..] else {
+            panic!("{turn:?}");
+        };
+        assert_eq!(*verdict == BidVerdict::Accepted, comes_back, "{verdict:?}");
+    }
+}
+
+#[test]
 fn an_engine_that_goes_away_fails_no_execution_and_is_looked_for() {
     let mut bench = Bench::fresh();
     let run = bench.run_for_other("e-1", &plain());

@@ -57,6 +57,11 @@ impl Compute {
             );
             return;
         }
+        if matches!(self.engine, EngineView::Away { .. }) && self.may_find(desk.now) {
+            // It may have come back since: it is looked for first, so that the job need not be sent twice.
+            self.engine = EngineView::Unknown;
+            self.find(desk);
+        }
         if self.engine == EngineView::Unknown {
             // At most as many as may be held; the others' requesters say it again.
             if self.early_asks.len() < LIVE_MAX {
@@ -98,7 +103,7 @@ impl Compute {
                 BidVerdict::Accepted
             }
             Err(reason) => {
-                // A job needs the engine: it is looked for at once, not at its next turn.
+                // It was looked for a moment ago, and is again soon.
                 if matches!(reason, RejectReason::EngineAway { .. }) {
                     self.find(desk);
                 }

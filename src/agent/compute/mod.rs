@@ -47,7 +47,7 @@ pub(crate) struct Compute {
     early_asks: BTreeMap<ExecutionId, (NodeId, Message)>,
     /// Executions that are not held and whose containers are being removed.
     sweeping: BTreeSet<ExecutionId>,
-    /// When the engine was last asked what it has, on the boot clock.
+    /// When the engine was last asked what it has, or was last found away, on the boot clock.
     found_at_ms: Option<u64>,
     /// When to ask it next.
     find_at: Option<Deadline>,
@@ -195,16 +195,24 @@ impl Compute {
 
     /// Asks the engine what it has: now, or soon if it was asked just now.
     fn find(&mut self, desk: &mut Desk<'_>) {
-        let due = self
-            .found_at_ms
-            .map_or(0, |at| at.saturating_add(FIND_PACE_MS));
-        if due <= desk.now.boot_ms {
+        if self.may_find(desk.now) {
             self.found_at_ms = Some(desk.now.boot_ms);
             self.find_at = None;
             desk.outputs.push(Output::Find);
         } else {
-            self.find_at = Some(Deadline(due));
+            self.find_at = Some(self.find_due());
         }
+    }
+
+    fn may_find(&self, now: Now) -> bool {
+        self.find_due() <= Deadline(now.boot_ms)
+    }
+
+    fn find_due(&self) -> Deadline {
+        Deadline(
+            self.found_at_ms
+                .map_or(0, |at| at.saturating_add(FIND_PACE_MS)),
+        )
     }
 
     /// Prepares queued executions, first come first served, as far as capacity goes.

@@ -60,6 +60,8 @@ impl Compute {
     /// The engine does not answer. Activities in flight find out by themselves.
     pub(crate) fn engine_away(&mut self, why: String, desk: &mut Desk<'_>) {
         self.engine = EngineView::Away { why };
+        // The asks that waited for this news are answered with it.
+        self.found_at_ms = Some(desk.now.boot_ms);
         self.hear_early_asks(desk);
     }
 
