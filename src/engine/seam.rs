@@ -4,7 +4,7 @@ use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, EngineError, EngineProfile, FirstOutput,
     FoundContainer, ImageFacts, LogChunk, PullProgress,
 };
-use crate::model::{ContainerId, NodeId};
+use crate::model::{ContainerId, ExecutionId, NodeId};
 use futures_lite::{AsyncRead, Stream};
 use std::future::Future;
 use std::pin::Pin;
@@ -46,6 +46,17 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// Any error of a call.
     fn found<'a>(&'a self, node: &'a NodeId) -> EngineFuture<'a, Vec<FoundContainer>>;
+
+    /// The containers that carry the labels of `node` and of `execution`, in any state: one, but for a create that was
+    /// made twice. Costs one call, however many containers the node has.
+    ///
+    /// # Errors
+    /// Any error of a call.
+    fn found_of<'a>(
+        &'a self,
+        node: &'a NodeId,
+        execution: &'a ExecutionId,
+    ) -> EngineFuture<'a, Vec<ContainerId>>;
 
     /// The image in the engine's own store, `None` if it is not there. Never asks a registry.
     ///

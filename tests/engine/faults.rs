@@ -244,6 +244,32 @@ fn a_refusal_carries_the_engines_words_on_one_bounded_line() {
     );
 }
 
+/// What Podman 4.3 says of a container that another call removes meanwhile.
+const VANISHED: Fault = Fault::Status(
+    500,
+    "container 748a3f6a does not exist in database: no such container",
+);
+
+#[test]
+fn a_container_that_is_removed_during_a_call_is_missing_and_the_engine_is_not_away() {
+    let engine = ScriptedEngine::start();
+    engine.image("a", Play::default());
+    let client = engine.client();
+    let id = run(client.create(&spec("1", "a"))).unwrap().id;
+    engine.fault(Endpoint::Inspect, VANISHED, Times::Once);
+    assert_eq!(run(client.found(&"n-1".into())).unwrap(), []);
+    engine.fault(Endpoint::Inspect, VANISHED, Times::Once);
+    let error = run(client.await_end(&id)).unwrap_err();
+    assert!(
+        matches!(error, EngineError::NoSuchContainer { .. }),
+        "{error}"
+    );
+    engine.fault(Endpoint::Kill, VANISHED, Times::Once);
+    run(client.kill(&id)).unwrap();
+    engine.fault(Endpoint::Remove, VANISHED, Times::Once);
+    run(client.remove(&id)).unwrap();
+}
+
 #[test]
 fn an_id_that_is_a_path_reaches_no_engine() {
     let engine = ScriptedEngine::start();

@@ -2,7 +2,10 @@
 
 use super::{run, spec};
 use crate::support::engine::{Endpoint, Fault, OnStart, OnStop, Play, Runs, ScriptedEngine, Times};
-use codling::engine::{ContainerState, Engine, EngineError, OutputStream, PullProgress, StopCause};
+use codling::engine::{
+    ContainerState, Engine, EngineError, LABEL_EXECUTION, LABEL_NODE, OutputStream, PullProgress,
+    StopCause,
+};
 use futures_lite::StreamExt;
 use serde_json::json;
 use std::time::Duration;
@@ -359,6 +362,23 @@ fn an_image_is_pulled_with_news_and_is_here_afterwards() {
         news.iter()
             .any(|p| p.current_bytes == 5 && p.total_bytes == 10)
     );
+}
+
+#[test]
+fn the_containers_of_one_execution_are_found_in_one_call_among_many() {
+    let engine = ScriptedEngine::start();
+    engine.image("a", Play::default());
+    let client = engine.client();
+    let wanted = run(client.create(&spec("1", "a"))).unwrap().id;
+    for other in ["2", "3"] {
+        run(client.create(&spec(other, "a"))).unwrap();
+    }
+    let labels = json!({ (LABEL_NODE): "n-2", (LABEL_EXECUTION): "e-1" });
+    engine.foreign_container("of another node", labels);
+    let calls = engine.calls().len();
+    let found = run(client.found_of(&"n-1".into(), &"e-1".into())).unwrap();
+    assert_eq!(found, [wanted]);
+    assert_eq!(engine.calls().len(), calls + 1);
 }
 
 #[test]

@@ -174,21 +174,33 @@ impl ContainerEngine {
         self.note(reply.json(BODY_MAX).await)
     }
 
-    async fn list(&self, node: &NodeId) -> Result<Vec<FoundContainer>, EngineError> {
-        let filters = serde_json::json!({ "label": [format!("{LABEL_NODE}={node}")] });
+    /// The containers that carry all of `labels`.
+    async fn listed(&self, labels: &[(&str, &str)]) -> Result<Vec<ListItem>, EngineError> {
+        let filter: Vec<String> = labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let filters = serde_json::json!({ "label": filter });
         let path = format!(
             "/containers/json?all=true&filters={}",
             encoded(&filters.to_string())
         );
         let call = Call::new("list containers", Method::GET, path, self.patience.read);
         let reply = self.call(call).await?;
-        let items: Vec<ListItem> = self.note(reply.json(LIST_MAX).await)?;
+        let mut items: Vec<ListItem> = self.note(reply.json(LIST_MAX).await)?;
+        // Believe the labels, not the filter: what is not ours is never touched.
+        items.retain(|item| {
+            labels
+                .iter()
+                .all(|(key, value)| item.labels.get(*key).is_some_and(|label| label == value))
+        });
+        Ok(items)
+    }
+
+    async fn list(&self, node: &NodeId) -> Result<Vec<FoundContainer>, EngineError> {
+        let items = self.listed(&[(LABEL_NODE, node.as_str())]).await?;
         let mut found = Vec::new();
         for item in items {
-            // Believe the label, not the filter: what is not ours is never touched.
-            if item.labels.get(LABEL_NODE).map(String::as_str) != Some(node.as_str()) {
-                continue;
-            }
             let id = ContainerId(item.id);
             let state = match self.look(&id).await {
                 Ok(seen) => state_of(&seen),
@@ -205,6 +217,19 @@ impl ContainerEngine {
             });
         }
         Ok(found)
+    }
+
+    async fn list_of(
+        &self,
+        node: &NodeId,
+        execution: &ExecutionId,
+    ) -> Result<Vec<ContainerId>, EngineError> {
+        let labels = [
+            (LABEL_NODE, node.as_str()),
+            (LABEL_EXECUTION, execution.as_str()),
+        ];
+        let items = self.listed(&labels).await?;
+        Ok(items.into_iter().map(|item| ContainerId(item.id)).collect())
     }
 
     async fn make(&self, spec: &ContainerSpec) -> Result<Created, EngineError> {
@@ -325,11 +350,11 @@ impl ContainerEngine {
             path,
             self.patience.change,
         );
-        match self.call(call).await {
+        match self.call(call).await.map_err(|e| missing_container(e, id)) {
             Ok(_)
-            | Err(EngineError::Refused {
-                status: 404 | 409, ..
-            }) => Ok(()),
+            | Err(EngineError::NoSuchContainer { .. } | EngineError::Refused { status: 409, .. }) => {
+                Ok(())
+            }
             // Podman before 4.4 has no status of its own for "does not run".
             Err(EngineError::Refused { message, .. }) if message.contains("only kill running") => {
                 Ok(())
@@ -349,8 +374,8 @@ impl ContainerEngine {
                 path,
                 self.patience.change,
             );
-            match self.call(call).await {
-                Ok(_) | Err(EngineError::Refused { status: 404, .. }) => return Ok(()),
+            match self.call(call).await.map_err(|e| missing_container(e, id)) {
+                Ok(_) | Err(EngineError::NoSuchContainer { .. }) => return Ok(()),
                 // A removal is in progress already; its end is a 404.
                 Err(EngineError::Refused { status: 409, .. }) if waited < self.patience.settle => {}
                 Err(error) => return Err(error),
@@ -392,9 +417,16 @@ fn is_plain(id: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
 }
 
+/// Podman has no 404 for a container that is removed by somebody else during the call, only a 500 with these words.
+const VANISHED_WORDS: &str = "no such container";
+
 fn missing_container(error: EngineError, id: &ContainerId) -> EngineError {
     match error {
-        EngineError::Refused { status: 404, .. } => {
+        EngineError::Refused {
+            status,
+            ref message,
+            ..
+        } if status == 404 || (status >= 500 && message.contains(VANISHED_WORDS)) => {
             EngineError::NoSuchContainer { id: id.to_string() }
         }
         other => other,
@@ -435,6 +467,14 @@ impl Engine for ContainerEngine {
 
     fn found<'a>(&'a self, node: &'a NodeId) -> EngineFuture<'a, Vec<FoundContainer>> {
         Box::pin(self.list(node))
+    }
+
+    fn found_of<'a>(
+        &'a self,
+        node: &'a NodeId,
+        execution: &'a ExecutionId,
+    ) -> EngineFuture<'a, Vec<ContainerId>> {
+        Box::pin(self.list_of(node, execution))
     }
 
     fn image<'a>(&'a self, image: &'a str) -> EngineFuture<'a, Option<ImageFacts>> {

@@ -7,16 +7,14 @@ use crate::model::{ExecutionId, Failure};
 pub(super) async fn discard(tools: &Tools, execution: &ExecutionId) -> Result<(), Failure> {
     let engine = tools.engine.as_ref();
     for container in engine
-        .found(&tools.node)
+        .found_of(&tools.node, execution)
         .await
         .map_err(|error| failure(&error))?
     {
-        if container.execution.as_ref() == Some(execution) {
-            engine
-                .remove(&container.id)
-                .await
-                .map_err(|error| failure(&error))?;
-        }
+        engine
+            .remove(&container)
+            .await
+            .map_err(|error| failure(&error))?;
     }
     Ok(())
 }
