@@ -14,6 +14,9 @@ const CALL_MAX: Duration = Duration::from_secs(40);
 /// The largest reply that is read: some thousands of jobs.
 const REPLY_MAX: u64 = 16 << 20;
 
+/// How the standard library words a failed look-up of a host name.
+const NO_SUCH_HOST: &str = "failed to lookup address information";
+
 /// Where the API lives.
 const ORCHESTRATOR: &str = "/api/v1/orchestrator";
 
@@ -214,6 +217,13 @@ impl Client {
                         | io::ErrorKind::AddrNotAvailable
                 ) =>
             {
+                ClientError::Unreachable {
+                    base_url,
+                    source: Box::new(error),
+                }
+            }
+            // The resolver of the standard library has no error kind of its own for a name that leads nowhere.
+            ureq::Error::Io(io) if io.to_string().starts_with(NO_SUCH_HOST) => {
                 ClientError::Unreachable {
                     base_url,
                     source: Box::new(error),

@@ -278,6 +278,20 @@ fn a_refused_submission_ends_with_125() {
 }
 
 #[test]
+fn a_host_that_does_not_exist_is_told_at_once_and_not_tried_again() {
+    // No resolver asks anybody for such a name.
+    let ended = Program::new(&["run", "--api-host", "-.-", "image"]).run();
+    assert_eq!(ended.code, 125);
+    let first = ended.err.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with("codling: cannot reach http://-.-:1234"),
+        "{}",
+        ended.err
+    );
+    assert!(ended.err.contains("check --api-host"), "{}", ended.err);
+}
+
+#[test]
 fn a_submission_with_an_unknown_outcome_is_sent_again_under_the_same_token() {
     let mut script = Script::completed(0);
     let mut puts = 0;

@@ -117,16 +117,14 @@ impl Report {
     }
 }
 
+/// The host itself tells an operator about the peers that are kept connected; strangers come and go unmentioned.
 fn swarm(event: &HostEvent) {
     match event {
         HostEvent::Listening { addr } => log::debug!("reachable at {addr}"),
         HostEvent::ListeningEnded { addr } => log::debug!("no longer reachable at {addr}"),
-        HostEvent::PeerConnected { peer, addr } => log::info!("connected to {peer} at {addr}"),
         HostEvent::PeerIdentified { peer, agent, .. } => log::debug!("{peer} is \"{agent}\""),
-        HostEvent::PeerDisconnected { peer } => log::info!("disconnected from {peer}"),
-        HostEvent::PeerUnreachable { peer, reason } => {
-            log::warn!("cannot reach {peer}: {reason}; tried again by itself");
-        }
+        HostEvent::PeerDisconnected { peer } => log::debug!("disconnected from {peer}"),
+        HostEvent::PeerConnected { .. } | HostEvent::PeerUnreachable { .. } => {}
     }
 }
 
