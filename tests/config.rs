@@ -278,6 +278,19 @@ fn equal_ports_are_refused_and_both_are_named() {
 }
 
 #[test]
+fn one_file_for_jobs_and_executions_is_refused_before_anything_is_written() {
+    let compute = ("compute-execution-store-path", "/srv/store.db");
+    let jobs = ("requester-job-store-path", "/srv/store.db");
+    let error = refuse(&[compute, jobs], &[]).to_string();
+    assert!(
+        error.starts_with("flag --requester-job-store-path: \"/srv/store.db\""),
+        "{error}"
+    );
+    let memory = ("requester-job-store-type", "inmemory");
+    assert!(Config::resolve(&raw(&[compute, jobs, memory], &[("HOME", "/home/pi")])).is_ok());
+}
+
+#[test]
 fn both_ports_may_be_any_free_one() {
     let config = resolve(&[("port", "0"), ("api-port", "0")], &[]);
     assert_eq!((config.port.value, config.api_port.value), (0, 0));

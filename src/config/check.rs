@@ -1,6 +1,6 @@
 //! Rules that look at more than one setting, and notes for the operator.
 
-use super::{ApiAccess, Config, ConfigError, FLAGS, Raw, Setting, StoreKind, home, nearest};
+use super::{ApiAccess, Config, ConfigError, FLAGS, Raw, Setting, StoreKind, Wrong, home, nearest};
 use crate::model::Origin;
 use std::path::PathBuf;
 
@@ -20,8 +20,34 @@ pub(super) fn check(mut config: Config, raw: &Raw) -> Result<Config, ConfigError
             host: config.api_host.value,
         });
     }
+    one_file_each(&config)?;
     config.notes = notes(&config, raw);
     Ok(config)
+}
+
+/// Jobs and executions are two files.
+fn one_file_each(config: &Config) -> Result<(), ConfigError> {
+    let kinds = [
+        config.compute_execution_store_type.value,
+        config.requester_job_store_type.value,
+    ];
+    let jobs = &config.requester_job_store_path;
+    match &jobs.value {
+        Some(path)
+            if kinds == [StoreKind::Embedded; 2]
+                && config.compute_execution_store_path.value.as_ref() == Some(path) =>
+        {
+            Err(ConfigError::BadValue {
+                origin: jobs.origin.clone(),
+                value: path.display().to_string(),
+                wrong: Wrong::new(
+                    "another file than --compute-execution-store-path",
+                    "leave both out to keep the stores in the data directory",
+                ),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Replaces the origin of a default data directory by the rule that chose it.
