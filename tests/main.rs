@@ -17,6 +17,8 @@ mod tidy;
 mod config;
 // The libp2p host: connections, faults, identity.
 mod swarm;
+// Crash images of both files, and of recoveries.
+mod crash;
 // The real node when its store fails.
 mod faults;
 // The real node against engines that misbehave.
