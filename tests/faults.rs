@@ -2,12 +2,14 @@
 
 use crate::support::jobs::shell;
 use crate::support::node::{TestNode, real_engine};
+use crate::support::tap::{Call, Tap};
 use crate::support::wait;
 use codling::node::NodeEvent;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// A small filesystem of its own, unmounted when dropped. Needs root, as `scripts/test` says.
 struct SmallDisk {
@@ -120,4 +122,55 @@ fn on_a_full_disk_a_submission_gets_507_a_running_job_goes_on_and_all_comes_back
         ended["Executions"]["Items"][0]["RunOutput"]["Stdout"], "survived\n",
         "{ended:#}"
     );
+}
+
+/// Twice the pause after which the store is opened again.
+const REBUILT_IN: Duration = Duration::from_millis(2_500);
+
+#[test]
+fn after_a_failed_commit_nothing_new_is_decided_while_a_call_of_the_old_agent_is_under_way() {
+    let disk = SmallDisk::mount(2_048);
+    let scratch = tempfile::tempdir().unwrap();
+    let tap = Tap::start(scratch.path(), real_engine());
+    let node = TestNode::start(
+        &disk.at.join("node"),
+        &[("engine-socket", tap.socket.to_str().unwrap())],
+    );
+    tap.hold(Call::Start);
+    let job = node.submit(&shell("echo once"));
+    wait::until("the start is under way", || {
+        match tap.counts().starts_in_all() {
+            1 => Ok(()),
+            other => Err(other),
+        }
+    });
+    let filler = disk.fill();
+    wait::until("the store notices", || {
+        let answer = node.call("PUT", "orchestrator/jobs", Some(&shell("true")));
+        if answer.status == 507 {
+            Ok(())
+        } else {
+            Err(answer)
+        }
+    });
+    fs::remove_file(filler).unwrap();
+
+    // There is room again, but who would decide does not know yet what that start has come to.
+    let path = format!("orchestrator/jobs/{job}");
+    let until = Instant::now() + REBUILT_IN;
+    while Instant::now() < until {
+        let answer = node.call("GET", &path, None);
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    tap.let_go();
+    node.event("the store is back", |event| {
+        matches!(event, NodeEvent::StoreBack).then_some(())
+    });
+    let ended = node.ended(&job);
+    let executions = ended["Executions"]["Items"].as_array().unwrap();
+    assert_eq!(executions.len(), 1, "{ended:#}");
+    let id = executions[0]["ID"].as_str().unwrap();
+    assert_eq!(tap.counts().starts_of(id), 1, "{ended:#}");
+    assert_eq!(executions[0]["RunOutput"]["Stdout"], "once\n", "{ended:#}");
 }

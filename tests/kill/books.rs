@@ -2,8 +2,8 @@
 
 use super::life::Life;
 use super::plan::Order;
-use super::tap::Counts;
 use crate::support::jobs::shell;
+use crate::support::tap::Counts;
 use crate::support::wait;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 //!     |                            ^               |
 //!     `--------- SIGKILL ----------'<--- moments --'
 //! ```
-//! `seen` puts what clients and the tap see into one order. `plan` draws a round from its seed: which jobs, at which moment the node is killed. `tap` stands between node and
+//! `seen` puts what clients and the tap see into one order. `plan` draws a round from its seed: which jobs, at which moment the node is killed. `support::tap` stands between node and
 //! engine, tells the moments and counts how often Podman really started a container. `life` is one process of the node,
 //! `books` what the test knows of every job and what must be true of it. `stalled` has a disk that
 //! stands still, so that what leaves before it is durable is seen to leave.
@@ -17,4 +17,3 @@ mod rounds;
 mod seen;
 mod signals;
 mod stalled;
-mod tap;

@@ -1,7 +1,7 @@
 //! What happens in a round, drawn from its seed.
 
-use super::tap::{Call, Side};
 use crate::support::seed::Seed;
+use crate::support::tap::{Call, Side};
 use std::time::Duration;
 
 /// Jobs in a round: enough that several are in different states when the node dies.

@@ -3,8 +3,8 @@
 use super::books::{is_terminal, path_of, submission};
 use super::life::{self, Life};
 use super::plan::Order;
-use super::tap::{Call, Side, Tap};
 use crate::support::http::Answer;
+use crate::support::tap::{Call, Side, Tap};
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;

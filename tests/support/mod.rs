@@ -9,4 +9,5 @@ pub(crate) mod podman;
 pub(crate) mod program;
 pub(crate) mod recorder;
 pub(crate) mod seed;
+pub(crate) mod tap;
 pub(crate) mod wait;

@@ -1,4 +1,5 @@
-//! A tap on the line between a node and its engine: forwards every byte, tells what passes, and counts.
+//! A tap on the line between a node and its engine: forwards every byte, tells what passes, counts, and
+//! keeps answers back on demand.
 //!
 //! It outlives the node, so it still hears the engine's answer to a call whose caller was killed. One request per
 //! connection, as the node makes them.
@@ -9,11 +10,11 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// A call to the engine that rounds know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(crate) enum Call {
     Image,
     Create,
     Start,
@@ -25,7 +26,7 @@ pub(super) enum Call {
 
 /// Which half of a call has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Sent,
     Answered,
 }
@@ -35,8 +36,8 @@ type Listener = Sender<(Call, Side)>;
 
 /// The tap; ends with the test's process at the latest.
 #[derive(Debug)]
-pub(super) struct Tap {
-    pub(super) socket: PathBuf,
+pub(crate) struct Tap {
+    pub(crate) socket: PathBuf,
     line: Arc<Line>,
 }
 
@@ -45,20 +46,23 @@ struct Line {
     engine: PathBuf,
     listener: Mutex<Option<Listener>>,
     counts: Mutex<Counts>,
+    /// Calls whose answers are kept back.
+    held: Mutex<Option<Call>>,
+    let_go: Condvar,
 }
 
 /// What the engine did, by its own answers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Containers that were made: id and name.
-    pub(super) made: BTreeMap<String, String>,
+    pub(crate) made: BTreeMap<String, String>,
     /// How often each was started, not counting "it was started already".
-    pub(super) starts: BTreeMap<String, u64>,
+    pub(crate) starts: BTreeMap<String, u64>,
 }
 
 impl Counts {
     /// How often containers were started for an execution.
-    pub(super) fn starts_of(&self, execution: &str) -> u64 {
+    pub(crate) fn starts_of(&self, execution: &str) -> u64 {
         let started = self.starts.iter().filter(|(container, _)| {
             self.made
                 .get(*container)
@@ -68,20 +72,22 @@ impl Counts {
     }
 
     /// How often containers were started in all.
-    pub(super) fn starts_in_all(&self) -> u64 {
+    pub(crate) fn starts_in_all(&self) -> u64 {
         self.starts.values().sum()
     }
 }
 
 impl Tap {
     /// Listens on a socket in `dir` and forwards to `engine`.
-    pub(super) fn start(dir: &Path, engine: PathBuf) -> Self {
+    pub(crate) fn start(dir: &Path, engine: PathBuf) -> Self {
         let socket = dir.join("tap.sock");
         let listener = UnixListener::bind(&socket).expect("the tap's socket is free");
         let line = Arc::new(Line {
             engine,
             listener: Mutex::default(),
             counts: Mutex::default(),
+            held: Mutex::default(),
+            let_go: Condvar::new(),
         });
         let shared = Arc::clone(&line);
         std::thread::spawn(move || {
@@ -97,12 +103,23 @@ impl Tap {
     }
 
     /// Tells `listener` what passes from now on.
-    pub(super) fn tell(&self, listener: Listener) {
+    pub(crate) fn tell(&self, listener: Listener) {
         *self.line.listener.lock().unwrap() = Some(listener);
     }
 
+    /// Keeps back the answers to such calls, which the engine carries out all the same.
+    pub(crate) fn hold(&self, call: Call) {
+        *self.line.held.lock().unwrap() = Some(call);
+    }
+
+    /// Lets go of what is held.
+    pub(crate) fn let_go(&self) {
+        *self.line.held.lock().unwrap() = None;
+        self.line.let_go.notify_all();
+    }
+
     /// What has been counted so far.
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.line.counts.lock().unwrap().clone()
     }
 }
@@ -129,6 +146,8 @@ impl Line {
             answer.extend_from_slice(&chunk[..length]);
             if is_first {
                 self.count_start(call, &target, &answer);
+                let held = self.held.lock().unwrap();
+                drop(self.let_go.wait_while(held, |held| *held == Some(call)));
             }
             // The caller may be dead; the answer is still of interest.
             let _ = client.write_all(&chunk[..length]);
