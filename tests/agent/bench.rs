@@ -186,12 +186,6 @@ impl Bench {
         self.event(Event::EngineFound { facts, containers })
     }
 
-    /// No engine answers.
-    pub(crate) fn engine_away(&mut self) -> Turn {
-        let why = "it is being repaired".to_owned();
-        self.event(Event::EngineAway { why })
-    }
-
     /// A compute node is connected.
     pub(crate) fn see(&mut self, node: &str) -> Turn {
         let node = NodeId::from(node);

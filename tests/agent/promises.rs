@@ -20,23 +20,19 @@ fn a_submission_stores_its_job_with_the_execution_and_the_acceptance_as_promises
 }
 
 #[test]
-fn an_execution_that_is_planned_later_is_a_promise_too() {
-    let mut bench = Bench::recover(StoredState::default(), early(1_000));
-    bench.engine_away();
+fn an_execution_that_is_planned_later_is_a_promise_before_it_is_asked_for() {
+    let mut bench = Bench::of(NodeRoles::Requester, StoredState::default(), early(1_000));
     let patient = Timeouts {
         queue_s: 600,
         ..Timeouts::default()
     };
     let turn = bench.submit(&job("100m", patient), None);
     assert_eq!(stored_job(&turn).1.job.state, JobState::Queued);
-    let turn = bench.engine(vec![]);
+    let turn = bench.see(OTHER);
     let (kind, job) = stored_job(&turn);
     assert_eq!(kind, WriteKind::Promise);
-    assert_eq!(
-        job.executions.len(),
-        2,
-        "the one that was declined and its successor"
-    );
+    assert_eq!(job.executions.len(), 1);
+    assert!(matches!(said(&turn)[..], [Message::Ask { .. }]), "{turn:?}");
 }
 
 #[test]
