@@ -186,6 +186,12 @@ impl Bench {
         self.event(Event::EngineFound { facts, containers })
     }
 
+    /// No engine answers.
+    pub(crate) fn engine_away(&mut self) -> Turn {
+        let why = "nothing listens".to_owned();
+        self.event(Event::EngineAway { why })
+    }
+
     /// A compute node is connected.
     pub(crate) fn see(&mut self, node: &str) -> Turn {
         let node = NodeId::from(node);
