@@ -204,4 +204,61 @@ mod tests {
             );
         }
     }
+
+    /// A number from a counter: SplitMix64.
+    fn drawn(state: &mut u64, below: u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = *state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+
+    #[test]
+    fn in_a_million_steps_nothing_is_over_committed_and_everything_is_returned() {
+        const STEPS: u32 = 1_000_000;
+        let total = Resources {
+            cpu_millis: 1_000,
+            memory_bytes: 1_000,
+            disk_bytes: 1_000,
+            gpus: 2,
+        };
+        let mut capacity = Capacity::new(total);
+        let mut model: BTreeMap<u64, Resources> = BTreeMap::new();
+        let mut state = 7;
+        for step in 0..STEPS {
+            let number = drawn(&mut state, 16);
+            let id = ExecutionId(format!("e-{number}"));
+            if drawn(&mut state, 2) == 0 {
+                capacity.release(&id);
+                model.remove(&number);
+            } else {
+                let asked = Resources {
+                    cpu_millis: drawn(&mut state, 600),
+                    memory_bytes: drawn(&mut state, 600),
+                    disk_bytes: drawn(&mut state, 600),
+                    gpus: drawn(&mut state, 3),
+                };
+                let fits = model.contains_key(&number) || asked.exceeds(&capacity.free()).is_none();
+                assert_eq!(capacity.reserve(&id, asked).is_ok(), fits, "step {step}");
+                if fits {
+                    model.entry(number).or_insert(asked);
+                }
+            }
+            let used = model.values().fold(Resources::default(), |sum, held| {
+                sum.checked_add(held).unwrap()
+            });
+            assert_eq!(used.exceeds(&total), None, "step {step}: over-committed");
+            assert_eq!(
+                Some(capacity.free()),
+                total.checked_sub(&used),
+                "step {step}"
+            );
+            assert_eq!(capacity.holders(), model.len(), "step {step}");
+        }
+        for number in 0..16 {
+            capacity.release(&ExecutionId(format!("e-{number}")));
+        }
+        assert_eq!((capacity.free(), capacity.holders()), (total, 0));
+    }
 }
