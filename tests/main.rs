@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     missing_docs,
     reason = "tests panic to fail, and measure real time"
 )]

@@ -307,7 +307,7 @@ fn clients(seed: &mut Seed, nodes: &[NodePlan], heal_ms: u64) -> Vec<ClientPlan>
             token,
             job: JobPlan {
                 name: format!("job-{number}"),
-                image: *seed.pick(&[
+                image: seed.pick(&[
                     "here",
                     "here",
                     "here",
@@ -328,8 +328,8 @@ fn clients(seed: &mut Seed, nodes: &[NodePlan], heal_ms: u64) -> Vec<ClientPlan>
                 }),
                 code: *seed.pick(&[0, 0, 1, 42]),
                 count: *seed.pick(&[1, 1, 1, 1, 2, 3]),
-                cpu: *seed.pick(&["", "", "0.5", "1", "2", "8"]),
-                publisher: *seed.pick(&["", "", "", "noop"]),
+                cpu: seed.pick(&["", "", "0.5", "1", "2", "8"]),
+                publisher: seed.pick(&["", "", "", "noop"]),
                 queue_s: *seed.pick(&[0, 0, 10, 300]),
                 execution_s,
                 total_s,

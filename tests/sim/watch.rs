@@ -333,7 +333,7 @@ impl World {
         let is_again = !self.watch.vanished.contains(execution);
         if let Some((other, _)) = before.filter(|_| is_again) {
             let text = format!("{execution} is started on node-{number} and was on node-{other}");
-            return self.watch.broken(Rule::StartedOnce, text);
+            self.watch.broken(Rule::StartedOnce, text)
         }
     }
 
