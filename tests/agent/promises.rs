@@ -213,6 +213,33 @@ fn a_job_that_finds_the_engine_away_waits_for_one_look_and_is_answered_by_it() {
 }
 
 #[test]
+fn a_job_that_waits_for_an_engine_is_looked_at_ever_more_rarely_and_at_once_when_it_is_back() {
+    let patient = job(
+        "100m",
+        Timeouts {
+            queue_s: 86_400,
+            ..Timeouts::default()
+        },
+    );
+    let mut bench = Bench::fresh();
+    bench.engine_away();
+    let mut turn = bench.submit(&patient, None);
+    let (mut commits, end) = (0, bench.now.boot_ms + 3_600_000);
+    while bench.now.boot_ms < end {
+        commits += usize::from(turn.writes.has_promise());
+        if turn.outputs.contains(&Output::Find) {
+            turn = bench.engine_away();
+        } else {
+            let due = bench.next_deadline_ms().expect("it is looked at again");
+            turn = bench.wait_until(due);
+        }
+    }
+    assert!((10..60).contains(&commits), "{commits} commits an hour");
+    let turn = bench.engine(vec![]);
+    assert!(matches!(begun(&turn), Some((_, Activity::Prepare(_)))));
+}
+
+#[test]
 fn an_engine_that_goes_away_fails_no_execution_and_is_looked_for() {
     let mut bench = Bench::fresh();
     let run = bench.run_for_other("e-1", &plain());

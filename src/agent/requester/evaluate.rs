@@ -10,8 +10,12 @@ use crate::model::{
     ExecutionState, JobId, JobState, NodeId, Resources, SpecConfig, Timer, Topic, WriteKind,
 };
 
-/// How soon a queued job is looked at again when nothing else happens.
+/// How soon a queued job is looked at again when nothing else happens; twice as late after each node that declined.
 const LOOK_AGAIN_MS: u64 = 30_000;
+
+/// How often that doubles: a job that waits for days costs two commits in four minutes, and an engine or a node that
+/// comes back is not waited for.
+const LOOK_AGAIN_DOUBLINGS_MAX: usize = 3;
 
 /// How many declined executions a job keeps: they explain, they do not matter.
 const DECLINED_MAX: usize = 8;
@@ -122,7 +126,10 @@ impl Requester {
             self.fail(id, reason, desk);
             return;
         }
-        let look = desk.now.boot_ms + LOOK_AGAIN_MS;
+        let executions = live.record.executions.iter();
+        let declined = executions.filter(|one| one.state == ExecutionState::AskForBidRejected);
+        let doublings = declined.skip(1).take(LOOK_AGAIN_DOUBLINGS_MAX).count();
+        let look = desk.now.boot_ms + (LOOK_AGAIN_MS << doublings);
         live.look_at = Some(Deadline(look).min(timer.deadline()));
         live.record.evaluation.status = EvaluationStatus::Blocked;
         if live.job().state == JobState::Pending {
