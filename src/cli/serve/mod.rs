@@ -34,7 +34,7 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
     let mut signals =
         Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(CliError::Signals)?;
     let node = Node::open(&config, Path::new(ROOT)).map_err(|error| named(error, &config))?;
-    let mut report = Report::new(uid);
+    let mut report = Report::new(uid, config.engine_socket.origin.clone());
     report.ready(node.started());
     let stop = async move {
         if let Some(Ok(signal)) = signals.next().await {

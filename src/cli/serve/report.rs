@@ -28,6 +28,8 @@ pub(super) fn settings(config: &Config) {
 #[derive(Debug)]
 pub(super) struct Report {
     uid: u32,
+    /// Who named the engine's socket.
+    socket_origin: Origin,
     engine: EngineTold,
 }
 
@@ -39,10 +41,11 @@ enum EngineTold {
 }
 
 impl Report {
-    /// Nothing told yet; `uid` is who would install an engine.
-    pub(super) fn new(uid: u32) -> Self {
+    /// Nothing told yet; `uid` is who would install an engine, `socket_origin` who said where one is.
+    pub(super) fn new(uid: u32, socket_origin: Origin) -> Self {
         Self {
             uid,
+            socket_origin,
             engine: EngineTold::Nothing,
         }
     }
@@ -98,8 +101,7 @@ impl Report {
                 match self.engine {
                     EngineTold::Nothing => {
                         log::warn!("{why}; the node looks again by itself");
-                        let line = engine_install_line(Path::new("/"), self.uid);
-                        log::warn!("get one running with: {line}");
+                        log::warn!("{}", self.engine_hint());
                     }
                     EngineTold::Found => log::warn!("the engine is away: {why}"),
                     EngineTold::Away => {}
@@ -113,6 +115,19 @@ impl Report {
             }
             NodeEvent::StoreBack => log::info!("the store is back"),
             NodeEvent::Swarm(event) => swarm(event),
+        }
+    }
+}
+
+impl Report {
+    /// How to get an engine, and that one elsewhere is not used where the operator has named its place.
+    fn engine_hint(&self) -> String {
+        let line = engine_install_line(Path::new("/"), self.uid);
+        match &self.socket_origin {
+            Origin::Default => format!("get one running with: {line}"),
+            origin => format!(
+                "get one running with: {line}  (it must listen there, as {origin} says; without that any engine of this board is used)"
+            ),
         }
     }
 }
@@ -188,6 +203,19 @@ mod tests {
             let line = run_command(api.parse().unwrap());
             assert!(line.starts_with(command), "{line}");
         }
+    }
+
+    #[test]
+    fn an_engine_that_is_missing_where_the_operator_said_is_not_just_installed_elsewhere() {
+        let named = Report::new(0, Origin::Flag("engine-socket".into()));
+        let hint = named.engine_hint();
+        assert!(
+            hint.contains("must listen there, as flag --engine-socket says"),
+            "{hint}"
+        );
+        let searched = Report::new(0, Origin::Default).engine_hint();
+        assert!(searched.starts_with("get one running with: "), "{searched}");
+        assert!(!searched.contains("must listen"), "{searched}");
     }
 
     #[test]
