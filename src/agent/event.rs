@@ -40,6 +40,8 @@ pub enum Event {
     },
     /// The engine answered and these containers carry this node's label.
     EngineFound {
+        /// Of the latest `Output::Find` that had left when the engine was asked: the list shows what was done before it.
+        number: u64,
         /// What it is.
         facts: EngineFacts,
         /// All of ours, each once.

@@ -200,8 +200,11 @@ mod tests {
     fn a_reply_waits_for_the_batch_of_its_turn_and_a_find_does_not() {
         let mut gate = Gate::default();
         assert_eq!(
-            gate.admit(turn(Some(WriteKind::Promise), vec![reply(1), Output::Find])),
-            vec![Output::Find]
+            gate.admit(turn(
+                Some(WriteKind::Promise),
+                vec![reply(1), Output::Find { number: 1 }]
+            )),
+            vec![Output::Find { number: 1 }]
         );
         assert!(gate.next_batch().is_some());
         assert_eq!(gate.committed(), vec![reply(1)]);

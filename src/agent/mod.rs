@@ -106,9 +106,9 @@ impl Agent {
             outputs: &mut agent.outputs,
         };
         if roles.has(NodeRole::Compute) {
-            let orphans = recovery::to_discard(&orphaned_executions, jobs_file);
+            let orphans = recovery::Orphans::new(orphaned_executions, jobs_file);
             let mut compute = Compute::new(agent.config.total, agent.config.labels.clone());
-            compute.recover(live_executions, ended_executions, &orphans, &mut desk);
+            compute.recover(live_executions, ended_executions, orphans, &mut desk);
             agent.compute = Some(compute);
         }
         if roles.has(NodeRole::Requester) {
@@ -142,9 +142,13 @@ impl Agent {
                     compute.done(&id, result, &mut desk);
                 }
             }
-            Event::EngineFound { facts, containers } => {
+            Event::EngineFound {
+                number,
+                facts,
+                containers,
+            } => {
                 if let Some(compute) = &mut self.compute {
-                    compute.engine_found(facts, containers, &mut desk);
+                    compute.engine_found(number, facts, containers, &mut desk);
                 }
                 if let Some(requester) = &mut self.requester {
                     requester.look_again(&mut desk);

@@ -13,14 +13,16 @@
 //!
 //! Adopt, collect and start are the one activity `Run`: it starts only what was never started, awaits the end only of
 //! what has not ended, and reads the output and the true exit code. What is created had room set aside for it, and gets
-//! it back before anything else does: a start that was on its way at the crash may take effect at any moment.
+//! it back before anything else does: a start that was on its way at the crash may take effect for a while. So the engine
+//! is asked once more when that is over; what is not wanted any more waits for this, and what came late is swept.
 //!
 //! **Between the two files** (jobs.db is committed first):
 //!
 //! - (a) jobs.db has an execution of this node that executions.db lacks: the requester asks again, and the compute side
 //!   takes it like a first ask. Nothing had been started, for a start waits for both files.
-//! - (b) executions.db has one whose requester is this node and jobs.db lacks its job: discard it and its container,
-//!   unless jobs.db is new in this start; then it ends by itself, and its outcome is acknowledged.
+//! - (b) executions.db has one whose requester is this node and jobs.db lacks its job. Was its container never started,
+//!   then jobs.db was cut off before it: forget it, discard the container. But a start waits for both files, so if it
+//!   was started, or jobs.db is new in this start, then jobs.db was lost: let it end; its outcome is acknowledged.
 //! - (c) jobs.db says ended, executions.db says running: collect again; the requester answers "already so".
 //!
 //! **Ride-alongs that were lost**: a lost bid or Running leaves the state before it, which the tables above cover; a lost
@@ -44,12 +46,18 @@ pub(crate) enum Remedy {
     Publish(ContainerId, RunOutput),
     /// It ended or vanished unseen.
     Lost,
+    /// Nobody was promised it; its container, if any, belongs to nothing.
+    Forget,
     /// It is over; only its delivery is due.
     Deliver,
 }
 
-/// The first table.
-pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>) -> Remedy {
+/// The first table, and case (b).
+pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>, home: Home) -> Remedy {
+    let was_started = found.is_some_and(|found| found.state != FoundState::Created);
+    if home == Home::CutOff && *state == ComputeState::Accepted && !was_started {
+        return Remedy::Forget;
+    }
     match (state, found) {
         (ComputeState::Ended { .. }, _) => Remedy::Deliver,
         (ComputeState::Accepted, None) => Remedy::Prepare,
@@ -67,11 +75,42 @@ pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>) -> Remedy {
     }
 }
 
-/// Case (b): which executions without a job are to go.
-pub(crate) fn to_discard(orphaned: &[ExecutionId], jobs_file: JobsFile) -> BTreeSet<ExecutionId> {
-    match jobs_file {
-        JobsFile::Kept => orphaned.iter().cloned().collect(),
-        JobsFile::New => BTreeSet::new(),
+/// Case (b): executions of this node's own jobs that jobs.db does not hold.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    ids: BTreeSet<ExecutionId>,
+    jobs_file: JobsFile,
+}
+
+/// Whether an execution's requester may know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// It may: another node, or this one, which does.
+    Known,
+    /// jobs.db lacks its job, and was cut off before it unless it was started.
+    CutOff,
+    /// jobs.db lacks its job, for it is new.
+    Lost,
+}
+
+impl Orphans {
+    pub(crate) fn new(ids: Vec<ExecutionId>, jobs_file: JobsFile) -> Self {
+        Self {
+            ids: ids.into_iter().collect(),
+            jobs_file,
+        }
+    }
+
+    pub(crate) fn contains(&self, id: &ExecutionId) -> bool {
+        self.ids.contains(id)
+    }
+
+    pub(crate) fn home_of(&self, id: &ExecutionId) -> Home {
+        match self.jobs_file {
+            _ if !self.ids.contains(id) => Home::Known,
+            JobsFile::Kept => Home::CutOff,
+            JobsFile::New => Home::Lost,
+        }
     }
 }
 
@@ -136,7 +175,7 @@ mod tests {
             ];
             for (view, expected) in views.iter().zip(remedies) {
                 assert_eq!(
-                    remedy(&state, view.as_ref()),
+                    remedy(&state, view.as_ref(), Home::Known),
                     expected,
                     "{state:?} x {view:?}"
                 );
@@ -145,9 +184,25 @@ mod tests {
     }
 
     #[test]
-    fn an_execution_without_its_job_is_discarded_only_if_the_job_could_have_been_stored() {
-        let orphans = [ExecutionId::from("e-1")];
-        assert_eq!(to_discard(&orphans, JobsFile::Kept).len(), 1);
-        assert_eq!(to_discard(&orphans, JobsFile::New).len(), 0);
+    fn an_execution_without_its_job_is_forgotten_only_if_its_container_was_never_started() {
+        use FoundState::{Created, Exited, Running};
+        let cut_off = Orphans::new(vec![ExecutionId::from("e-1")], JobsFile::Kept);
+        let home = cut_off.home_of(&ExecutionId::from("e-1"));
+        let of = |state: Option<FoundState>| {
+            remedy(&ComputeState::Accepted, state.map(found).as_ref(), home)
+        };
+        assert_eq!(of(None), Remedy::Forget);
+        assert_eq!(of(Some(Created)), Remedy::Forget);
+        for started in [Running, Exited] {
+            assert_eq!(of(Some(started)), Remedy::Run(ContainerId::from("c")));
+        }
+        assert_eq!(cut_off.home_of(&ExecutionId::from("e-2")), Home::Known);
+    }
+
+    #[test]
+    fn an_execution_whose_jobs_file_was_lost_goes_on() {
+        let lost = Orphans::new(vec![ExecutionId::from("e-1")], JobsFile::New);
+        let home = lost.home_of(&ExecutionId::from("e-1"));
+        assert_eq!(remedy(&ComputeState::Accepted, None, home), Remedy::Prepare);
     }
 }

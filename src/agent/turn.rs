@@ -76,8 +76,12 @@ pub enum Output {
         /// Which.
         id: ActivityId,
     },
-    /// List this node's containers; ends in `Event::EngineFound` or `Event::EngineAway`.
-    Find,
+    /// List this node's containers; ends in `Event::EngineFound`, perhaps after `Event::EngineAway`, for an engine that
+    /// does not answer is asked until it does.
+    Find {
+        /// Grows with every search.
+        number: u64,
+    },
 }
 
 impl Output {
@@ -86,7 +90,7 @@ impl Output {
     #[must_use]
     pub fn is_binding(&self) -> bool {
         match self {
-            Self::Find
+            Self::Find { .. }
             | Self::Begin {
                 activity: Activity::Prepare(_),
                 ..

@@ -243,8 +243,17 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
 
     fn engine(&mut self, news: EngineNews, now: Now) {
         let (seen, event) = match news {
-            EngineNews::Found { facts, containers } => {
-                (Ok(facts.clone()), Event::EngineFound { facts, containers })
+            EngineNews::Found {
+                number,
+                facts,
+                containers,
+            } => {
+                let event = Event::EngineFound {
+                    number,
+                    facts: facts.clone(),
+                    containers,
+                };
+                (Ok(facts), event)
             }
             EngineNews::Away { why } => (Err(why.clone()), Event::EngineAway { why }),
         };
@@ -364,7 +373,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                 Output::Reply { request, reply } => self.requests.answer(request, *reply),
                 Output::Begin { id, activity } => self.parts.performer.begin(id, activity),
                 Output::Stop { id } => self.parts.performer.stop(&id),
-                Output::Find => self.parts.finder.find(),
+                Output::Find { number } => self.parts.finder.find(number),
                 // No peer is a compute node of this requester until the swarm speaks the protocol.
                 Output::Send { to, message } => log::debug!("not sent to {to}: {message:?}"),
             }

@@ -8,6 +8,7 @@ use async_executor::{Executor, Task};
 use async_io::Timer;
 use futures_lite::FutureExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How often an engine that is away is looked for: soon enough for a person who starts it, two dozen bytes of work.
@@ -18,6 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 pub(super) enum EngineNews {
     /// It answered.
     Found {
+        /// Of the latest find that had left when the engine was asked.
+        number: u64,
         facts: EngineFacts,
         containers: Vec<Found>,
     },
@@ -33,6 +36,8 @@ pub(super) struct Finder {
     executor: Arc<Executor<'static>>,
     news: Sender<EngineNews>,
     search: Option<(Sender<()>, Task<()>)>,
+    /// The number of the latest find.
+    latest: Arc<AtomicU64>,
 }
 
 impl Finder {
@@ -50,13 +55,15 @@ impl Finder {
                 executor,
                 news,
                 search: None,
+                latest: Arc::default(),
             },
             receiver,
         )
     }
 
     /// Searches, or looks once more at once if a search is under way.
-    pub(super) fn find(&mut self) {
+    pub(super) fn find(&mut self, number: u64) {
+        self.latest.store(number, Ordering::Relaxed);
         if let Some((nudge, task)) = &self.search
             && !task.is_finished()
         {
@@ -70,6 +77,7 @@ impl Finder {
             self.node.clone(),
             self.news.clone(),
             nudges,
+            self.latest.clone(),
         ));
         self.search = Some((nudge, task));
     }
@@ -85,11 +93,18 @@ async fn search(
     node: NodeId,
     news: Sender<EngineNews>,
     nudges: Receiver<()>,
+    latest: Arc<AtomicU64>,
 ) {
     loop {
+        let number = latest.load(Ordering::Relaxed);
         match look(engine.as_ref(), &node).await {
             Ok((facts, containers)) => {
-                let _ = news.send(EngineNews::Found { facts, containers }).await;
+                let found = EngineNews::Found {
+                    number,
+                    facts,
+                    containers,
+                };
+                let _ = news.send(found).await;
                 // A nudge that came during this look asks for what came after it.
                 if nudges.try_recv().is_err() {
                     return;

@@ -176,14 +176,23 @@ impl Bench {
         self.agent.turn()
     }
 
-    /// The engine shows these containers.
+    /// The engine, asked just now, shows these containers.
     pub(crate) fn engine(&mut self, containers: Vec<Found>) -> Turn {
+        self.engine_at(u64::MAX, containers)
+    }
+
+    /// It showed these when the find of this number was the latest.
+    pub(crate) fn engine_at(&mut self, number: u64, containers: Vec<Found>) -> Turn {
         let facts = EngineFacts {
             name: "Podman".to_owned(),
             socket: "/engine.sock".to_owned(),
             enforces_memory: true,
         };
-        self.event(Event::EngineFound { facts, containers })
+        self.event(Event::EngineFound {
+            number,
+            facts,
+            containers,
+        })
     }
 
     /// No engine answers.
@@ -259,6 +268,12 @@ pub(crate) fn begun(turn: &Turn) -> Option<(ActivityId, Activity)> {
         Output::Begin { id, activity } => Some((id.clone(), activity.clone())),
         _ => None,
     })
+}
+
+/// Whether the engine is to be asked what it has.
+pub(crate) fn finds(turn: &Turn) -> bool {
+    let is_find = |output: &Output| matches!(output, Output::Find { .. });
+    turn.outputs.iter().any(is_find)
 }
 
 /// What a turn says to other nodes.

@@ -1,7 +1,9 @@
 //! What the simulator found once stays found by name. Each test opens with what went wrong.
 
 use super::bench::*;
-use codling::agent::{Activity, Entry, Event, FoundState, Output, Turn};
+use codling::agent::{
+    Activity, ActivityResult, Entry, Event, FoundState, Output, Progress, RunFailure, Turn,
+};
 use codling::model::*;
 
 fn asked(turn: &Turn) -> Vec<(NodeId, ExecutionId, u32)> {
@@ -131,6 +133,103 @@ fn what_was_accepted_for_a_job_that_is_over_is_not_started_after_a_crash() {
     let created = container(stored.live_executions[0].id.as_str(), FoundState::Created);
     let mut bench = Bench::recover(stored, early(60_000));
     bench.first_turn();
+    let turn = bench.engine(vec![created.clone()]);
+    assert_eq!(begun(&turn), None);
+    // The start may have been on its way: the engine is asked once more before the end is said.
+    let turn = bench.wait_until(120_000);
+    assert!(finds(&turn), "{turn:?}");
     let turn = bench.engine(vec![created]);
     assert_eq!(begun(&turn).map(|(_, what)| what), Some(Activity::Discard));
+}
+
+/// A create that a dead process had sent took effect after the new one had looked: its container stayed for ever.
+#[test]
+fn the_engine_is_asked_once_more_after_a_start() {
+    let mut bench = Bench::fresh();
+    let turn = bench.wait_until(60_000);
+    assert!(finds(&turn) && turn.outputs.len() == 1, "{turn:?}");
+    let turn = bench.engine(vec![container("e-late", FoundState::Created)]);
+    assert_eq!(begun(&turn).map(|(_, what)| what), Some(Activity::Discard));
+}
+
+/// A container of a lost executions.db ran on, unaccounted, while its room was given to another.
+#[test]
+fn nothing_is_prepared_while_a_container_that_belongs_to_nothing_still_runs() {
+    let mut bench = Bench::recover(StoredState::default(), early(1_000));
+    let turn = bench.engine(vec![container("e-stray", FoundState::Running)]);
+    let (sweep, activity) = begun(&turn).expect("it is swept");
+    assert_eq!(activity, Activity::Discard);
+    let turn = bench.submit(&plain(), None);
+    assert_eq!(begun(&turn), None);
+    let turn = bench.done(&sweep, ActivityResult::Discarded(Ok(())));
+    assert!(matches!(begun(&turn), Some((_, Activity::Prepare(_)))));
+}
+
+/// Two executions lost patience at once; the end of the first made room for the second, which ended while it was being
+/// prepared.
+#[test]
+fn an_execution_that_gets_room_in_the_moment_it_loses_patience_is_not_ended_beside_its_activity() {
+    let mut bench = Bench::fresh();
+    for (id, cpu, queue_s) in [("e-0", "0.5", 0), ("e-1", "1", 10), ("e-2", "0.5", 10)] {
+        let patience = Timeouts {
+            queue_s,
+            ..Timeouts::default()
+        };
+        bench.hear(OTHER, ask(id, &job(cpu, patience)));
+        bench.hear(OTHER, accept_bid(id));
+    }
+    let turn = bench.wait_until(20_000);
+    assert!(
+        matches!(said(&turn)[..], [Message::Outcome { .. }]),
+        "one ends: {turn:?}"
+    );
+    assert!(matches!(begun(&turn), Some((_, Activity::Prepare(_)))));
+}
+
+/// jobs.db was lost; the first start let its containers run on, the second removed them.
+#[test]
+fn a_container_whose_job_was_lost_runs_to_its_end_over_any_number_of_starts() {
+    let mut stored = accepted_here();
+    stored.live_jobs.clear();
+    let id = stored.live_executions[0].id.clone();
+    stored.orphaned_executions = vec![id.clone()];
+    for jobs_file in [JobsFile::New, JobsFile::Kept, JobsFile::Kept] {
+        stored.jobs_file = jobs_file;
+        let mut bench = Bench::recover(stored.clone(), early(60_000));
+        bench.first_turn();
+        let turn = bench.engine(vec![container(id.as_str(), FoundState::Running)]);
+        let (id, activity) = begun(&turn).expect("it is adopted");
+        assert!(matches!(activity, Activity::Run { .. }), "{activity:?}");
+        let progress = Progress::Started;
+        let turn = bench.event(Event::Progress { id, progress });
+        let stops = |output: &Output| matches!(output, Output::Stop { .. });
+        assert!(!turn.outputs.iter().any(stops), "{turn:?}");
+    }
+}
+
+/// A list that was made before a container was started came after its run was cut off: it was said to be lost.
+#[test]
+fn a_list_that_was_asked_for_before_an_execution_was_in_doubt_does_not_decide_it() {
+    let mut bench = Bench::fresh();
+    let run = bench.run_for_other("e-1", &plain());
+    let progress = Progress::Started;
+    bench.event(Event::Progress {
+        id: run.clone(),
+        progress,
+    });
+    bench.now.boot_ms += 10_000;
+    let away = RunFailure {
+        failure: Failure::new(FailureKind::EngineAway, "the connection broke"),
+        output: None,
+    };
+    let turn = bench.done(&run, ActivityResult::Ran(Err(away)));
+    let number = turn.outputs.iter().find_map(|output| match output {
+        Output::Find { number } => Some(*number),
+        _ => None,
+    });
+    let number = number.expect("the engine is asked");
+    let turn = bench.engine_at(number - 1, vec![]);
+    assert!(turn.outputs.is_empty(), "{turn:?}");
+    let turn = bench.engine_at(number, vec![container("e-1", FoundState::Running)]);
+    assert!(matches!(begun(&turn), Some((_, Activity::Run { .. }))));
 }

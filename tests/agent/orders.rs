@@ -24,7 +24,7 @@ fn looking_and_preparing_leave_at_once_and_everything_that_binds_waits() {
         partition: 0,
         resources: Resources::default(),
     }));
-    for reversible in [Output::Find, begin(prepare)] {
+    for reversible in [Output::Find { number: 1 }, begin(prepare)] {
         assert!(!reversible.is_binding(), "{reversible:?}");
     }
     let run = |entry| Activity::Run {

@@ -64,8 +64,13 @@ fn an_outcome_is_said_again_ever_more_rarely_until_it_is_acknowledged() {
     let mut pauses = Vec::new();
     for _ in 0..12 {
         let due = bench.next_deadline_ms().expect("it is said again");
-        pauses.push(due - bench.now.boot_ms);
+        let since = bench.now.boot_ms;
         let turn = bench.wait_until(due);
+        if finds(&turn) {
+            // The look for what came late after the start.
+            continue;
+        }
+        pauses.push(due - since);
         assert!(
             matches!(said(&turn)[..], [Message::Outcome { .. }]),
             "{turn:?}"
@@ -184,7 +189,7 @@ fn a_completion_of_an_old_step_ends_nothing_and_what_it_left_is_looked_for() {
     old.step -= 1;
     let turn = bench.done(&old, ActivityResult::Ran(Ok(output(0))));
     assert!(!turn.writes.has_promise(), "{turn:?}");
-    assert_eq!(turn.outputs, [Output::Find]);
+    assert!(finds(&turn) && turn.outputs.len() == 1, "{turn:?}");
     let turn = bench.done(&run, ActivityResult::Ran(Ok(output(5))));
     assert!(stored_execution(&turn).1.state.is_terminal());
 }
@@ -194,9 +199,11 @@ fn a_job_that_finds_the_engine_away_waits_for_one_look_and_is_answered_by_it() {
     for comes_back in [true, false] {
         let mut bench = Bench::fresh();
         bench.engine_away();
+        // Long after the looks that follow a start.
         bench.wait_until(60_000);
+        bench.wait_until(70_000);
         let turn = bench.hear(OTHER, ask("e-1", &plain()));
-        assert!(turn.outputs.contains(&Output::Find), "{turn:?}");
+        assert!(finds(&turn), "{turn:?}");
         assert_eq!(said(&turn), Vec::<&Message>::new());
         // The look may take long.
         bench.wait_until(90_000);
@@ -227,7 +234,11 @@ fn a_job_that_waits_for_an_engine_is_looked_at_ever_more_rarely_and_at_once_when
     let (mut commits, end) = (0, bench.now.boot_ms + 3_600_000);
     while bench.now.boot_ms < end {
         commits += usize::from(turn.writes.has_promise());
-        if turn.outputs.contains(&Output::Find) {
+        if turn
+            .outputs
+            .iter()
+            .any(|output| matches!(output, Output::Find { .. }))
+        {
             turn = bench.engine_away();
         } else {
             let due = bench.next_deadline_ms().expect("it is looked at again");
@@ -251,7 +262,7 @@ fn an_engine_that_goes_away_fails_no_execution_and_is_looked_for() {
     }));
     let turn = bench.done(&run, ran);
     assert!(turn.writes.executions.is_empty(), "{turn:?}");
-    assert_eq!(turn.outputs, [Output::Find]);
+    assert!(finds(&turn) && turn.outputs.len() == 1, "{turn:?}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn nothing_is_begun_before_the_engine_has_said_what_it_has() {
         let record = record("e-1", &plain(), state, early(0));
         let mut bench = Bench::recover(stored(vec![record]), early(1_000));
         let turn = bench.first_turn();
-        assert!(turn.outputs.contains(&Output::Find), "{turn:?}");
+        assert!(finds(&turn), "{turn:?}");
         assert_eq!(begun(&turn), None);
         assert!(!turn.writes.has_promise(), "{turn:?}");
     }
@@ -128,13 +128,13 @@ fn an_execution_whose_job_was_not_stored_is_forgotten_and_its_container_removed(
         ..StoredState::default()
     };
     let mut second = Bench::recover(state, early(60_000));
-    let turn = second.first_turn();
+    second.first_turn();
+    let turn = second.engine(vec![container(execution.id.as_str(), FoundState::Created)]);
     let forgotten = turn.writes.executions.get(&execution.id);
     assert!(
         matches!(forgotten, Some((_, Write::Delete))),
         "{forgotten:?}"
     );
-    let turn = second.engine(vec![container(execution.id.as_str(), FoundState::Running)]);
     let (id, activity) = begun(&turn).expect("its container goes");
     assert_eq!(
         (id.execution, activity),

@@ -247,13 +247,14 @@ impl Life {
                 Output::Begin { id, activity } => self.begin(id, activity),
                 Output::Stop { .. } => {}
                 Output::Send { to, .. } => panic!("there is no other node: {to}"),
-                Output::Find => {
+                Output::Find { number } => {
                     let facts = EngineFacts {
                         name: "engine".to_owned(),
                         socket: "socket".to_owned(),
                         enforces_memory: true,
                     };
                     self.ready.push_back(Event::EngineFound {
+                        number,
                         facts,
                         containers: self.outside.engine.found(),
                     });

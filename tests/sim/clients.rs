@@ -3,8 +3,8 @@
 use super::scenario::{ClientPlan, JobPlan};
 use super::world::{Happening, World};
 use codling::model::{
-    ApiReply, ApiRequest, Job, JobId, JobState, JobType, NodeId, Params, RequestId,
-    ResourcesConfig, SpecConfig, Submission, Task, Timeouts,
+    ApiReply, ApiRequest, Job, JobId, JobRange, JobState, JobType, ListOrder, NodeId, Params,
+    RequestId, ResourcesConfig, SpecConfig, Submission, Task, Timeouts,
 };
 use std::collections::BTreeMap;
 
@@ -44,6 +44,7 @@ enum Asking {
     Submit,
     Stop,
     Read(JobId),
+    List,
     Node,
 }
 
@@ -76,6 +77,17 @@ impl World {
                     reason: "enough".to_owned(),
                 },
             ),
+            (_, Some(_)) if self.seed.once_in(4) => {
+                let range = JobRange {
+                    prefix: String::new(),
+                    after: None,
+                    order: *self
+                        .seed
+                        .pick(&[ListOrder::OldestFirst, ListOrder::NewestFirst]),
+                    limit: 2,
+                };
+                (Asking::List, ApiRequest::List(range))
+            }
             (_, Some(job)) => (Asking::Read(job.clone()), ApiRequest::Read { job }),
             (_, None) => return,
         };
@@ -160,6 +172,11 @@ impl World {
                 match self.nodes[node].disk.job(job).cloned() {
                     Some(record) => self.client_sees(node, &record),
                     None => self.client_misses(node, job),
+                }
+            }
+            (Asking::List, ApiReply::Jobs(records)) => {
+                for record in records {
+                    self.client_sees(node, record);
                 }
             }
             (Asking::Node, ApiReply::Node(info)) => self.check_node(node, info),

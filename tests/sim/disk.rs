@@ -61,23 +61,32 @@ where
 }
 
 /// Both files. See the module's text.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct SimDisk {
     jobs: SimFile<JobId, JobRecord>,
     executions: SimFile<ExecutionId, ExecutionRecord>,
     jobs_file: JobsFile,
-    was_opened: bool,
+    jobs_are_new: bool,
 }
 
 impl SimDisk {
+    pub(super) fn new() -> Self {
+        Self {
+            jobs: SimFile::default(),
+            executions: SimFile::default(),
+            jobs_file: JobsFile::New,
+            jobs_are_new: true,
+        }
+    }
+
     /// A process opens the files.
     pub(super) fn open(&mut self) {
-        self.jobs_file = if self.was_opened {
-            JobsFile::Kept
-        } else {
+        self.jobs_file = if self.jobs_are_new {
             JobsFile::New
+        } else {
+            JobsFile::Kept
         };
-        self.was_opened = true;
+        self.jobs_are_new = false;
     }
 
     /// A batch is handed to the writer.
@@ -105,6 +114,17 @@ impl SimDisk {
     pub(super) fn cut(&mut self) {
         self.jobs.in_flight = None;
         self.executions.in_flight = None;
+    }
+
+    /// A file is gone; what it promised went with it.
+    pub(super) fn lose(&mut self, file: StoreFile) {
+        match file {
+            StoreFile::Jobs => {
+                self.jobs = SimFile::default();
+                self.jobs_are_new = true;
+            }
+            StoreFile::Executions => self.executions = SimFile::default(),
+        }
     }
 
     /// Durable commits of both files so far.

@@ -1,7 +1,7 @@
 //! A peer that says what it likes, until the world heals; then it only wants to be forgotten.
 
 use super::clients::job;
-use super::scenario::JobPlan;
+use super::scenario::{JobPlan, word};
 use super::world::{Happening, World};
 use codling::model::{
     BidVerdict, ExecutionId, ExecutionState, Failure, FailureKind, JobId, Message, NodeId, Outcome,
@@ -70,8 +70,8 @@ impl World {
                         run_ms: Some(self.seed.below(20_000)),
                         code: 66,
                         count: 1,
-                        cpu: self.seed.pick(&["", "1", "99"]),
-                        publisher: self.seed.pick(&["", "noop"]),
+                        cpu: word(&mut self.seed, &["", "1", "99"]),
+                        publisher: word(&mut self.seed, &["", "noop"]),
                         queue_s: 0,
                         execution_s: 0,
                         total_s: 0,

@@ -84,7 +84,7 @@ impl SimNode {
             total: plan.total,
             host: plan.host,
             clock: Clock::new(plan.wall_off_ms),
-            disk: SimDisk::default(),
+            disk: SimDisk::new(),
             disk_is_bad: false,
             process: 0,
             turns: 0,
@@ -424,7 +424,7 @@ impl World {
                 }
                 Output::Begin { id, activity } => self.begin(number, id, activity),
                 Output::Stop { id } => self.pull_stop(number, &id),
-                Output::Find => self.find(number),
+                Output::Find { number: find } => self.find(number, find),
             }
         }
     }

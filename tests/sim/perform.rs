@@ -37,6 +37,9 @@ pub(super) struct Search {
     number: u64,
     is_looking: bool,
     is_nudged: bool,
+    /// Of the latest find, and of the latest when this look began.
+    latest: u64,
+    looks_for: u64,
 }
 
 /// An activity in flight.
@@ -471,10 +474,11 @@ impl World {
 
 /// The search for the engine.
 impl World {
-    pub(super) fn find(&mut self, number: usize) {
+    pub(super) fn find(&mut self, number: usize, find: u64) {
         let node = &mut self.nodes[number];
         if let Some(search) = &mut node.search {
             search.is_nudged = true;
+            search.latest = find;
             if !search.is_looking {
                 self.look(number);
             }
@@ -485,6 +489,8 @@ impl World {
             number: node.searches,
             is_looking: false,
             is_nudged: false,
+            latest: find,
+            looks_for: find,
         });
         self.look(number);
     }
@@ -492,6 +498,7 @@ impl World {
     fn look(&mut self, node: usize) {
         if let Some(search) = &mut self.nodes[node].search {
             search.is_looking = true;
+            search.looks_for = search.latest;
             search.is_nudged = false;
             let what = What::Search(search.number);
             self.send_call(node, what, Call::List);
@@ -505,12 +512,14 @@ impl World {
         };
         under_way.is_looking = false;
         let is_nudged = under_way.is_nudged;
+        let looked_for = under_way.looks_for;
         match reply {
             Reply::List(containers) => {
                 if !is_nudged {
                     node.search = None;
                 }
                 let event = Event::EngineFound {
+                    number: looked_for,
                     facts: self.facts(self.nodes[number].host),
                     containers: containers
                         .into_iter()

@@ -3,6 +3,7 @@
 //! Most seeds are small: one or two nodes, one or two jobs, one or two kinds of fault. Each kind of fault is absent from
 //! most seeds, so that what is left can be understood when a seed fails.
 
+use super::disk::StoreFile;
 use crate::support::seed::Seed;
 use codling::model::{NodeRole, NodeRoles, Resources};
 
@@ -122,6 +123,12 @@ pub(super) enum Fault {
         node: usize,
         wall_off_ms: Option<i64>,
     },
+    /// jobs.db or executions.db is lost (moved aside, say) while its node restarts.
+    StoreLost {
+        node: usize,
+        file: StoreFile,
+        down_ms: u64,
+    },
     /// Every commit fails for a while.
     DiskBad {
         node: usize,
@@ -184,9 +191,16 @@ impl Scenario {
             1 => Liar::Compute,
             _ => Liar::None,
         };
-        let clients = clients(seed, &nodes, heal_ms);
+        let mut clients = clients(seed, &nodes, heal_ms);
         let faults = faults(seed, &nodes, hosts.len(), heal_ms);
-        let odds = Odds {
+        let loses = |(_, fault): &(u64, Fault)| matches!(fault, Fault::StoreLost { .. });
+        if faults.iter().any(loses) {
+            // Nobody is left who could stop a job that is lost.
+            for client in &mut clients {
+                client.job.run_ms.get_or_insert(90_000);
+            }
+        }
+        let mut odds = Odds {
             commit_fails: *seed.pick(&[0, 0, 0, 0, 40, 10, 4]),
             commit_ms_max: *seed.pick(&[1, 20, 20, 500]),
             message_lost: *seed.pick(&[0, 0, 20, 3]),
@@ -197,6 +211,17 @@ impl Scenario {
             call_fails: *seed.pick(&[0, 0, 0, 0, 20, 6]),
             publish_fails: *seed.pick(&[0, 0, 5]),
         };
+        let mut faults = faults;
+        if seed.once_in(5) {
+            // An engine at its limit, and a supervisor that restarts at once.
+            odds.engine_ms_max = 6_000;
+            odds.call_fails = 5;
+            for (_, fault) in &mut faults {
+                if let Fault::Kill { down_ms, .. } = fault {
+                    *down_ms %= 30;
+                }
+            }
+        }
         Self {
             hosts,
             nodes,
@@ -268,6 +293,11 @@ pub(super) fn index(number: u64) -> usize {
     usize::try_from(number).unwrap()
 }
 
+/// One of these words.
+pub(super) fn word(seed: &mut Seed, words: &[&'static str]) -> &'static str {
+    words[index(seed.below(words.len() as u64))]
+}
+
 fn wall(seed: &mut Seed) -> Option<i64> {
     *seed.pick(&[Some(0), Some(0), Some(3_000), Some(-40_000_000), None])
 }
@@ -307,19 +337,22 @@ fn clients(seed: &mut Seed, nodes: &[NodePlan], heal_ms: u64) -> Vec<ClientPlan>
             token,
             job: JobPlan {
                 name: format!("job-{number}"),
-                image: seed.pick(&[
-                    "here",
-                    "here",
-                    "here",
-                    "here",
-                    "here",
-                    "here",
-                    "pulled",
-                    "pulled",
-                    "absent",
-                    "refused",
-                    "unstartable",
-                ]),
+                image: word(
+                    seed,
+                    &[
+                        "here",
+                        "here",
+                        "here",
+                        "here",
+                        "here",
+                        "here",
+                        "pulled",
+                        "pulled",
+                        "absent",
+                        "refused",
+                        "unstartable",
+                    ],
+                ),
                 run_ms: (!forever).then(|| match seed.below(4) {
                     0 => 0,
                     1 => seed.below(100),
@@ -328,8 +361,8 @@ fn clients(seed: &mut Seed, nodes: &[NodePlan], heal_ms: u64) -> Vec<ClientPlan>
                 }),
                 code: *seed.pick(&[0, 0, 1, 42]),
                 count: *seed.pick(&[1, 1, 1, 1, 2, 3]),
-                cpu: seed.pick(&["", "", "0.5", "1", "2", "8"]),
-                publisher: seed.pick(&["", "", "", "noop"]),
+                cpu: word(seed, &["", "", "0.5", "1", "2", "8"]),
+                publisher: word(seed, &["", "", "", "noop"]),
                 queue_s: *seed.pick(&[0, 0, 10, 300]),
                 execution_s,
                 total_s,
@@ -352,7 +385,7 @@ fn faults(seed: &mut Seed, nodes: &[NodePlan], hosts: usize, heal_ms: u64) -> Ve
         2 => seed.below(10_000),
         _ => seed.below(400_000),
     };
-    for kind in 0..10 {
+    for kind in 0..11 {
         if !seed.once_in(3) {
             continue;
         }
@@ -402,6 +435,11 @@ fn faults(seed: &mut Seed, nodes: &[NodePlan], hosts: usize, heal_ms: u64) -> Ve
                     ms: pause(seed) / 8,
                 },
                 7 => Fault::Vanish { host: host(seed) },
+                9 if seed.once_in(3) => Fault::StoreLost {
+                    node: node(seed),
+                    file: *seed.pick(&[StoreFile::Jobs, StoreFile::Executions]),
+                    down_ms: pause(seed),
+                },
                 8 => Fault::DiskBad {
                     node: node(seed),
                     ms: pause(seed) / 8,

@@ -3,6 +3,7 @@
 //! Three witnesses: what leaves a node (against what its disk holds at that moment), what containers do, and what
 //! clients see. None of them looks into an agent.
 
+use super::disk::StoreFile;
 use super::engine::State;
 use super::world::World;
 use codling::agent::{Activity, Output};
@@ -27,6 +28,8 @@ pub(super) enum Rule {
     NothingPendsForEver,
     /// A completed execution shows the exit code of its container.
     TrueExitCode,
+    /// What is said to be lost was lost.
+    TrueLoss,
     /// A container is started once, on one node, for a promise that both files hold.
     StartedOnce,
     /// Running containers never have more than their node offers.
@@ -75,6 +78,8 @@ pub(super) struct Watch {
     started: BTreeMap<ExecutionId, (usize, ContainerId)>,
     exits: BTreeMap<ExecutionId, BTreeSet<i64>>,
     vanished: BTreeSet<ExecutionId>,
+    /// Executions whose job was lost with jobs.db.
+    homeless: BTreeSet<ExecutionId>,
     accepted: BTreeSet<ExecutionId>,
     cancelled: BTreeSet<ExecutionId>,
 }
@@ -132,6 +137,42 @@ impl Watch {
     }
 }
 
+/// What is lost.
+impl World {
+    /// A store file is gone. Jobs of a lost jobs.db are nobody's any more; executions of a lost executions.db may run
+    /// once more.
+    pub(super) fn lost(&mut self, number: usize, file: StoreFile) {
+        match file {
+            StoreFile::Jobs => {
+                let jobs = self.watch.taken_jobs();
+                for (_, job) in jobs.into_iter().filter(|(node, _)| *node == number) {
+                    self.watch.taken.remove(&job);
+                    self.watch.seen.remove(&job);
+                }
+                self.watch.tokens.retain(|(node, _), _| *node != number);
+                let executions = self.nodes[number].disk.executions();
+                let homeless: Vec<ExecutionId> =
+                    executions.map(|record| record.id.clone()).collect();
+                self.watch.homeless.extend(homeless);
+            }
+            StoreFile::Executions => {
+                let id = self.nodes[number].id.clone();
+                let started = self.watch.started.iter();
+                let here = started.filter(|(_, (node, _))| *node == number);
+                let gone: Vec<ExecutionId> = here.map(|(execution, _)| execution.clone()).collect();
+                self.watch.vanished.extend(gone);
+                let containers = self
+                    .engines
+                    .iter()
+                    .flat_map(|engine| engine.containers.values());
+                let ours = containers.filter(|container| container.node == id);
+                let gone: Vec<ExecutionId> = ours.map(|one| one.execution.clone()).collect();
+                self.watch.vanished.extend(gone);
+            }
+        }
+    }
+}
+
 /// What leaves a node.
 impl World {
     pub(super) fn check_output(&mut self, number: usize, output: &Output) {
@@ -151,7 +192,7 @@ impl World {
                 }
                 self.unfounded_activity(number, &id.execution, activity)
             }
-            Output::Stop { .. } | Output::Find => None,
+            Output::Stop { .. } | Output::Find { .. } => None,
         };
         if let Some(why) = broken {
             let text = format!("node-{number}: {why}: {output:?}");
@@ -272,17 +313,23 @@ impl World {
                 let Some(record) = record else {
                     return Some("the acceptance is not durable");
                 };
-                let is_local = record.requester == node.id
-                    && node.roles.has(NodeRole::Requester)
-                    && node.disk.jobs_file() == JobsFile::Kept;
-                if is_local && self.planned(number, execution).is_none() {
+                let is_local = record.requester == node.id && node.roles.has(NodeRole::Requester);
+                let may_lack = node.disk.jobs_file() == JobsFile::New
+                    || self.watch.homeless.contains(execution);
+                if is_local && !may_lack && self.planned(number, execution).is_none() {
                     return Some("the plan is not durable");
                 }
                 None
             }
             Activity::Discard => {
-                let is_open = record.is_some_and(|record| !record.state.is_terminal());
-                is_open.then_some("the outcome is not durable")
+                let record = record.filter(|record| !record.state.is_terminal())?;
+                // Whoever has no job and was never started is forgotten.
+                let was_started = self.watch.started.contains_key(execution)
+                    && !self.watch.vanished.contains(execution);
+                let is_orphan = record.requester == node.id
+                    && node.disk.job(&record.job.id).is_none()
+                    && !was_started;
+                (!is_orphan).then_some("the outcome is not durable")
             }
         }
     }
@@ -307,6 +354,10 @@ impl World {
             return self.watch.broken(Rule::OwnContainersOnly, text);
         }
         let Some(record) = node.disk.execution(execution) else {
+            if self.watch.vanished.contains(execution) {
+                // Its executions.db was lost while the start was on its way.
+                return;
+            }
             let text = format!("node-{number} starts {execution}, which it never promised");
             return self.watch.broken(Rule::StartedOnce, text);
         };
@@ -333,7 +384,7 @@ impl World {
         let is_again = !self.watch.vanished.contains(execution);
         if let Some((other, _)) = before.filter(|_| is_again) {
             let text = format!("{execution} is started on node-{number} and was on node-{other}");
-            self.watch.broken(Rule::StartedOnce, text)
+            self.watch.broken(Rule::StartedOnce, text);
         }
     }
 
@@ -423,6 +474,13 @@ impl World {
                 }
             }
             let kind = execution.failure.as_ref().map(|failure| failure.kind);
+            if kind == Some(FailureKind::ContainerLost)
+                && execution.node_id != liar
+                && !self.watch.vanished.contains(&execution.id)
+            {
+                let text = format!("{} was not lost", execution.id);
+                broken = Some((Rule::TrueLoss, text));
+            }
             if kind == Some(FailureKind::NoAnswer) && self.watch.accepted.contains(&execution.id) {
                 let text = format!("{} was accepted and given up", execution.id);
                 broken = Some((Rule::AcceptedIsNotGivenUp, text));
@@ -484,7 +542,10 @@ impl World {
                 }
             }
             for record in node.disk.executions() {
-                if !record.state.is_terminal() {
+                // One that was forgotten because its job is not known leaves the file with the next commit.
+                let is_orphan =
+                    record.requester == node.id && node.disk.job(&record.job.id).is_none();
+                if !record.state.is_terminal() && !is_orphan {
                     let text = format!("node-{number}: {record:?}");
                     broken.push((Rule::NothingPendsForEver, text));
                 }

@@ -397,6 +397,15 @@ impl World {
                     self.container_vanishes(host, &id);
                 }
             }
+            Fault::StoreLost {
+                node,
+                file,
+                down_ms,
+            } => {
+                self.kill(node, down_ms);
+                self.nodes[node].disk.lose(file);
+                self.lost(node, file);
+            }
             Fault::WallStep { node, wall_off_ms } => self.nodes[node].clock.step(wall_off_ms),
             Fault::DiskBad { node, ms } => {
                 self.nodes[node].disk_is_bad = true;

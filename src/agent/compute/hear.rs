@@ -74,7 +74,7 @@ impl Compute {
             }
             return;
         }
-        if self.sweeping.contains(&id) {
+        if self.sweeping.contains_key(&id) {
             return;
         }
         let offer = Offer {
@@ -164,6 +164,10 @@ impl Compute {
 
     fn cancel(&mut self, from: &NodeId, id: &ExecutionId, desk: &mut Desk<'_>) {
         self.early_asks.remove(id);
+        if self.orphans.contains(id) {
+            // Its requester is this node, which knows it no more and so cannot have been asked to stop it.
+            return;
+        }
         let Some(held) = self
             .held
             .get_mut(id)
@@ -188,7 +192,7 @@ impl Compute {
                 );
             }
             Phase::Queued => self.end(id, Outcome::Cancelled { output: None }, desk),
-            Phase::Reconciling => held.wish = Wish::Cancel,
+            Phase::Reconciling { .. } => held.wish = Wish::Cancel,
             Phase::Preparing { step }
             | Phase::Running { step, .. }
             | Phase::Publishing { step, .. } => {

@@ -16,8 +16,9 @@ mod timers;
 
 use super::bidding::EngineView;
 use super::mail::Desk;
+use super::recovery::Orphans;
 use super::retry::Retry;
-use super::{Activity, ActivityId, Capacity, LIVE_MAX, Output, Plan, Writes};
+use super::{Activity, ActivityId, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes};
 use crate::model::{
     ComputeState, ContainerId, Deadline, Delivery, ExecutionId, ExecutionRecord, Failure, Message,
     NodeId, NodeInfo, Now, Outcome, Resources, RunOutput, Timer, Write, WriteKind,
@@ -34,6 +35,10 @@ const BID_MS: u64 = 10 * 60 * 1_000;
 /// How soon the engine is asked again what it has, when it keeps failing in between.
 const FIND_PACE_MS: u64 = 5_000;
 
+/// How long after a start the engine is asked once more: what the process before sent it takes effect by then (a call
+/// that changes the engine is awaited for 30 s).
+const LATE_CALL_MS: u64 = 45_000;
+
 /// Executions and their capacity. See the module's text.
 #[derive(Debug)]
 pub(crate) struct Compute {
@@ -46,13 +51,18 @@ pub(crate) struct Compute {
     /// Asks that came before the engine first answered, the latest per execution.
     early_asks: BTreeMap<ExecutionId, (NodeId, Message)>,
     /// Executions that are not held and whose containers are being removed.
-    sweeping: BTreeSet<ExecutionId>,
-    /// When the engine was last asked what it has, or was last found away, on the boot clock.
+    sweeping: BTreeMap<ExecutionId, Sweep>,
+    /// How often the engine was asked what it has.
+    finds: u64,
+    /// When it was last asked, or was last found away, on the boot clock.
     found_at_ms: Option<u64>,
     /// When to ask it next.
     find_at: Option<Deadline>,
+    /// When to ask it once more for what came late.
+    late_at: Option<Deadline>,
     ended: BTreeSet<ExecutionId>,
     ended_order: VecDeque<ExecutionId>,
+    orphans: Orphans,
     next_step: u64,
     dirty: BTreeMap<ExecutionId, WriteKind>,
     deleted: BTreeSet<ExecutionId>,
@@ -75,8 +85,9 @@ enum Phase {
     Bidding { until: Deadline },
     /// Accepted; waits for capacity and the engine.
     Queued,
-    /// Accepted; what the engine has of it is not known.
-    Reconciling,
+    /// Accepted; what the engine has of it is not known, and only what it is asked later than the find of this number
+    /// tells: an earlier list may not show what was done meanwhile.
+    Reconciling { after: u64 },
     /// `Prepare` is in flight.
     Preparing { step: u64 },
     /// `Run` is in flight.
@@ -96,7 +107,9 @@ impl Phase {
             | Self::Running { step, .. }
             | Self::Publishing { step, .. }
             | Self::Discarding { step } => Some(*step),
-            Self::Bidding { .. } | Self::Queued | Self::Reconciling | Self::Ended { .. } => None,
+            Self::Bidding { .. } | Self::Queued | Self::Reconciling { .. } | Self::Ended { .. } => {
+                None
+            }
         }
     }
 }
@@ -110,6 +123,15 @@ enum Wish {
     Cancel,
     /// That it stops, for its time is over.
     TimeOut,
+}
+
+/// The removal of a container that belongs to nothing.
+#[derive(Clone, Copy, Debug)]
+struct Sweep {
+    /// How it stood: what runs has its part of the board until it is gone.
+    state: FoundState,
+    /// The `Discard` in flight; `None` after one that failed.
+    step: Option<u64>,
 }
 
 impl Held {
@@ -135,11 +157,14 @@ impl Compute {
             held: BTreeMap::new(),
             queue: VecDeque::new(),
             early_asks: BTreeMap::new(),
-            sweeping: BTreeSet::new(),
+            sweeping: BTreeMap::new(),
+            finds: 0,
             found_at_ms: None,
             find_at: None,
+            late_at: None,
             ended: BTreeSet::new(),
             ended_order: VecDeque::new(),
+            orphans: Orphans::default(),
             next_step: 0,
             dirty: BTreeMap::new(),
             deleted: BTreeSet::new(),
@@ -198,7 +223,8 @@ impl Compute {
         if self.may_find(desk.now) {
             self.found_at_ms = Some(desk.now.boot_ms);
             self.find_at = None;
-            desk.outputs.push(Output::Find);
+            self.finds += 1;
+            desk.outputs.push(Output::Find { number: self.finds });
         } else {
             self.find_at = Some(self.find_due());
         }
@@ -220,6 +246,15 @@ impl Compute {
         let EngineView::Here(facts) = &self.engine else {
             return;
         };
+        // What a container that belongs to nothing has is not known, only that it still has it, or will if a start that
+        // was on its way at a crash takes effect.
+        if self
+            .sweeping
+            .values()
+            .any(|sweep| sweep.state != FoundState::Exited)
+        {
+            return;
+        }
         // Where the kernel does not hold a job to its memory limit, one job at a time is what the board can spare.
         let holders_max = if facts.enforces_memory { LIVE_MAX } else { 1 };
         while let Some(id) = self.queue.front().cloned() {

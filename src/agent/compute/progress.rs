@@ -48,7 +48,7 @@ impl Compute {
         let execution = &id.execution;
         let current = self.held.get(execution).and_then(|held| held.phase.step());
         if current != Some(id.step) {
-            self.stray(execution, &result, desk);
+            self.stray(id, &result, desk);
             return;
         }
         match result {
@@ -71,11 +71,22 @@ impl Compute {
         }
     }
 
-    /// A completion that nobody waits for: of a sweep, or of an old step, whose leavings the next sweep takes.
-    fn stray(&mut self, execution: &ExecutionId, result: &ActivityResult, desk: &mut Desk<'_>) {
-        let swept = self.sweeping.remove(execution);
-        if !(swept && *result == ActivityResult::Discarded(Ok(()))) {
-            self.find(desk);
+    /// A completion that no execution waits for: of a sweep, or of an old step, whose leavings the next sweep takes.
+    fn stray(&mut self, id: &ActivityId, result: &ActivityResult, desk: &mut Desk<'_>) {
+        let swept = self
+            .sweeping
+            .get_mut(&id.execution)
+            .filter(|sweep| sweep.step == Some(id.step));
+        match (swept, result) {
+            (Some(_), ActivityResult::Discarded(Ok(()))) => {
+                self.sweeping.remove(&id.execution);
+                self.start_ready(desk);
+            }
+            (Some(sweep), _) => {
+                sweep.step = None;
+                self.find(desk);
+            }
+            (None, _) => self.find(desk),
         }
     }
 
@@ -227,7 +238,7 @@ impl Compute {
         };
         if failure.kind == FailureKind::EngineAway {
             // What became of the container is not known: the engine's return decides.
-            held.phase = Phase::Reconciling;
+            held.phase = Phase::Reconciling { after: self.finds };
             self.find(desk);
             return;
         }

@@ -1,15 +1,16 @@
 //! What is stored against what the engine has, after every start and every return of the engine.
 
-use super::{Compute, Held, Phase, Wish};
+use super::{Compute, Held, LATE_CALL_MS, Phase, Sweep, Wish};
 use crate::agent::bidding::EngineView;
 use crate::agent::mail::Desk;
-use crate::agent::recovery::{Remedy, remedy};
+use crate::agent::recovery::{Orphans, Remedy, remedy};
 use crate::agent::retry::Retry;
 use crate::agent::{Activity, ActivityId, Entry, Found, FoundState};
 use crate::model::{
-    ComputeState, EngineFacts, ExecutionId, ExecutionRecord, Failure, FailureKind, Message, Outcome,
+    ComputeState, Deadline, EngineFacts, ExecutionId, ExecutionRecord, Failure, FailureKind,
+    Message, Outcome,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 impl Compute {
     /// Takes over what the store holds. Unfinished executions wait for the engine; ended ones say their outcome again.
@@ -17,7 +18,7 @@ impl Compute {
         &mut self,
         live: Vec<ExecutionRecord>,
         ended: Vec<ExecutionId>,
-        discard: &BTreeSet<ExecutionId>,
+        orphans: Orphans,
         desk: &mut Desk<'_>,
     ) {
         for id in ended {
@@ -25,10 +26,6 @@ impl Compute {
         }
         for mut record in live {
             let id = record.id.clone();
-            if discard.contains(&id) {
-                self.deleted.insert(id);
-                continue;
-            }
             record.timer = record.timer.map(|timer| timer.rebase(desk.now));
             let phase = match &record.state {
                 ComputeState::Ended { outcome, .. } => {
@@ -41,19 +38,24 @@ impl Compute {
                         retry: Retry::start(desk.now),
                     }
                 }
+                ComputeState::Accepted if orphans.contains(&id) => {
+                    Phase::Reconciling { after: self.finds }
+                }
                 ComputeState::Accepted => {
                     // If its requester has stopped it meanwhile, it says so before anything is started.
                     let execution = id.clone();
                     desk.tell(&record.requester, Message::Accepted { execution });
-                    Phase::Reconciling
+                    Phase::Reconciling { after: self.finds }
                 }
                 ComputeState::Running { .. } | ComputeState::Publishing { .. } => {
                     self.capacity.adopt(&id, record.resources);
-                    Phase::Reconciling
+                    Phase::Reconciling { after: self.finds }
                 }
             };
             self.held.insert(id, Held::new(record, phase, desk.now));
         }
+        self.orphans = orphans;
+        self.late_at = Some(Deadline(desk.now.boot_ms + LATE_CALL_MS));
         self.find(desk);
     }
 
@@ -69,6 +71,7 @@ impl Compute {
     /// is discarded.
     pub(crate) fn engine_found(
         &mut self,
+        number: u64,
         facts: EngineFacts,
         containers: Vec<Found>,
         desk: &mut Desk<'_>,
@@ -84,32 +87,46 @@ impl Compute {
                 .get(id)
                 .is_some_and(|found| found.state == FoundState::Running)
         };
-        let (running, others): (Vec<_>, Vec<_>) = self.doubtful().into_iter().partition(runs);
+        let (running, others): (Vec<_>, Vec<_>) = self.doubtful(number).into_iter().partition(runs);
         for id in running.into_iter().chain(others) {
             self.reconcile(&id, found.get(&id), desk);
         }
-        for id in found.into_keys() {
-            if !self.held.contains_key(&id) && self.sweeping.insert(id.clone()) {
-                let step = self.step();
-                desk.begin(
-                    ActivityId {
-                        execution: id,
-                        step,
-                    },
-                    Activity::Discard,
-                );
-            }
+        self.sweeping
+            .retain(|id, sweep| sweep.step.is_some() || found.contains_key(id));
+        for (id, found) in found {
+            self.sweep(id, found.state, desk);
         }
         self.hear_early_asks(desk);
         self.start_ready(desk);
     }
 
-    /// Executions to reconcile, in the order of their acceptance.
-    fn doubtful(&self) -> Vec<ExecutionId> {
+    /// Removes what belongs to nothing, unless that is under way.
+    fn sweep(&mut self, id: ExecutionId, state: FoundState, desk: &mut Desk<'_>) {
+        let is_under_way = |sweep: &Sweep| sweep.step.is_some();
+        if self.held.contains_key(&id) || self.sweeping.get(&id).is_some_and(is_under_way) {
+            return;
+        }
+        let step = self.step();
+        let sweep = Sweep {
+            state,
+            step: Some(step),
+        };
+        self.sweeping.insert(id.clone(), sweep);
+        desk.begin(
+            ActivityId {
+                execution: id,
+                step,
+            },
+            Activity::Discard,
+        );
+    }
+
+    /// Executions to reconcile by what this find shows, in the order of their acceptance.
+    fn doubtful(&self, number: u64) -> Vec<ExecutionId> {
         let mut doubtful: Vec<&Held> = self
             .held
             .values()
-            .filter(|held| matches!(held.phase, Phase::Reconciling))
+            .filter(|held| matches!(held.phase, Phase::Reconciling { after } if after < number))
             .collect();
         doubtful.sort_by_key(|held| (held.record.accepted.wall, held.record.accepted.boot_ms));
         doubtful.iter().map(|held| held.record.id.clone()).collect()
@@ -120,7 +137,17 @@ impl Compute {
             return;
         };
         let resources = held.record.resources;
-        match (remedy(&held.record.state, found), held.wish) {
+        let remedy = remedy(&held.record.state, found, self.orphans.home_of(id));
+        match (remedy, held.wish) {
+            (Remedy::Forget, _) => {
+                self.held.remove(id);
+                self.deleted.insert(id.clone());
+                self.capacity.release(id);
+            }
+            (Remedy::Start(_), Wish::Cancel | Wish::TimeOut) if self.late_at.is_some() => {
+                // A start that was on its way at a crash may still take effect: it is looked at once more, later.
+                self.capacity.adopt(id, resources);
+            }
             (Remedy::Prepare | Remedy::Start(_) | Remedy::Lost, Wish::Cancel) => {
                 self.end(id, Outcome::Cancelled { output: None }, desk);
             }

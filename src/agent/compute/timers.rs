@@ -15,19 +15,20 @@ impl Compute {
             Phase::Running { .. } if held.wish == Wish::Run => {
                 held.record.timer.map(|timer| timer.deadline())
             }
-            Phase::Reconciling
+            Phase::Reconciling { .. }
             | Phase::Preparing { .. }
             | Phase::Running { .. }
             | Phase::Publishing { .. }
             | Phase::Discarding { .. } => None,
         });
-        held.chain(self.find_at).min()
+        held.chain(self.find_at).chain(self.late_at).min()
     }
 
     /// Does what is due.
     pub(crate) fn timeout(&mut self, desk: &mut Desk<'_>) {
         let now = Deadline(desk.now.boot_ms);
-        if self.find_at.is_some_and(|at| at <= now) {
+        let came_late = self.late_at.take_if(|at| *at <= now).is_some();
+        if came_late || self.find_at.is_some_and(|at| at <= now) {
             self.find(desk);
         }
         self.held
@@ -69,13 +70,18 @@ impl Compute {
                 }
                 Phase::Bidding { .. }
                 | Phase::Queued
-                | Phase::Reconciling
+                | Phase::Reconciling { .. }
                 | Phase::Preparing { .. }
                 | Phase::Publishing { .. }
                 | Phase::Discarding { .. } => {}
             }
         }
         for id in impatient {
+            // The end of the one before may have made room for it.
+            let still_waits = |held: &super::Held| matches!(held.phase, Phase::Queued);
+            if !self.held.get(&id).is_some_and(still_waits) {
+                continue;
+            }
             let message =
                 "the execution waited longer than its job's QueueTimeout for room on this node";
             self.fail(
