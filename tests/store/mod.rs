@@ -1,7 +1,7 @@
 //! The store, each kind through the same suite, and what only a file can do.
 
 mod pins;
-mod random;
+pub(crate) mod random;
 mod recorded;
 mod records;
 mod refusals;

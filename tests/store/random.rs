@@ -246,7 +246,7 @@ fn history_item(seed: &mut Seed) -> HistoryItem {
 }
 
 /// Any record of job `n`; one in four has its submission or many of its executions kept apart.
-pub(super) fn job_record(seed: &mut Seed, n: u32) -> JobRecord {
+pub(crate) fn job_record(seed: &mut Seed, n: u32) -> JobRecord {
     let submitted = if seed.once_in(8) {
         vec![b'{'; usize::try_from(seed.below(20_000)).unwrap()]
     } else {
@@ -277,7 +277,7 @@ pub(super) fn job_record(seed: &mut Seed, n: u32) -> JobRecord {
 }
 
 /// Any record of execution `n`.
-pub(super) fn execution_record(seed: &mut Seed, n: u32) -> ExecutionRecord {
+pub(crate) fn execution_record(seed: &mut Seed, n: u32) -> ExecutionRecord {
     let container = ContainerId(text(seed));
     let state = match seed.below(4) {
         0 => ComputeState::Accepted,
