@@ -29,10 +29,18 @@ pub(super) async fn await_end(
     id: &ContainerId,
 ) -> Result<ContainerEnd, EngineError> {
     let mut pause = engine.patience.away;
+    let mut unstarted = Duration::ZERO;
     loop {
         let seen = look_until_back(engine, id).await?;
         let pid = match state_of(&seen) {
             ContainerState::Exited(end) => return Ok(end),
+            // Seen from a busy Podman after it had answered the start with success.
+            ContainerState::Created if unstarted < engine.patience.settle => {
+                Timer::after(pause).await;
+                unstarted += pause;
+                pause = (pause * 2).min(engine.patience.suspicion);
+                continue;
+            }
             ContainerState::Created => return Err(never_started()),
             ContainerState::Running { pid } => pid,
         };
