@@ -5,7 +5,10 @@ use crate::support::engine::{Endpoint, Fault, Play, Runs, ScriptedEngine, ShownP
 use codling::engine::{ContainerEnd, ContainerEngine, Engine, EngineError};
 use codling::model::ContainerId;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Long enough for whoever polls to be caught at it.
+const SILENT_FOR: Duration = Duration::from_secs(1);
 
 fn started(engine: &ScriptedEngine, client: &ContainerEngine, play: Play) -> ContainerId {
     engine.image("a", play);
@@ -42,19 +45,20 @@ fn long(pid: ShownPid) -> Play {
 fn nothing_is_asked_of_the_engine_while_the_container_runs() {
     let engine = ScriptedEngine::start();
     let client = engine.client();
-    let play = Play {
-        runs: Runs::For(Duration::from_secs(1)),
-        ..Play::default()
-    };
-    let id = started(&engine, &client, play);
-    run(client.await_end(&id)).unwrap();
-    // Two right after the start, one before and one after the pidfd was opened; then silence until the end.
-    assert_eq!(
-        engine.inspects_before_end(),
-        Some(2),
-        "{:#?}",
-        engine.calls()
-    );
+    let id = started(&engine, &client, long(ShownPid::Real));
+    let mut asked = 0;
+    let end = await_end_while(&client, &id, || {
+        // Right after the start, one before and one after the pidfd was opened; then silence until the end.
+        engine.until("both looks", |e| e.count(Endpoint::Inspect) == 2);
+        let until = Instant::now() + SILENT_FOR;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            thread::park_timeout(left);
+        }
+        asked = engine.count(Endpoint::Inspect);
+        engine.release_containers();
+    });
+    assert_eq!(end.unwrap().exit_code, 5);
+    assert_eq!(asked, 2, "{:#?}", engine.calls());
     assert_eq!(engine.count(Endpoint::Attach), 0);
 }
 

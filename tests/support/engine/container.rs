@@ -1,6 +1,6 @@
 //! A container that plays its image's script, with a real process while it runs.
 
-use super::{Endpoint, Shared};
+use super::Shared;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -144,7 +144,6 @@ impl Container {
         let wait = move || {
             monitor.wait().unwrap();
             let mut state = shared.lock();
-            state.inspects_before_end = Some(state.count(Endpoint::Inspect));
             if let Some(container) = state.containers.get_mut(&id) {
                 let exit_code = container.ended_by.unwrap_or(container.play.exit_code);
                 container.life = Life::Ended { exit_code };

@@ -70,7 +70,6 @@ struct State {
     held_replies_go: bool,
     calls: Vec<(Endpoint, String)>,
     loaded_bytes: usize,
-    inspects_before_end: Option<usize>,
     serving: server::Serving,
 }
 
@@ -101,7 +100,6 @@ impl ScriptedEngine {
                 held_replies_go: false,
                 calls: Vec::new(),
                 loaded_bytes: 0,
-                inspects_before_end: None,
                 serving: server::Serving::default(),
             }),
             changed: Condvar::new(),
@@ -186,11 +184,6 @@ impl ScriptedEngine {
     /// How many calls to `endpoint` arrived so far.
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
         self.shared.lock().count(endpoint)
-    }
-
-    /// How many inspects had arrived when the last container ended.
-    pub(crate) fn inspects_before_end(&self) -> Option<usize> {
-        self.shared.lock().inspects_before_end
     }
 
     /// All calls so far, as method and path.
