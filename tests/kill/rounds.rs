@@ -76,7 +76,7 @@ fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_not
         volumes,
         "volumes as before"
     );
-    let stored = podman(&["ps", "--all", "--external", "--format", "{{.Names}}"]);
+    let stored = podman::stored_names();
     for execution in rig.books.executions() {
         assert!(!stored.contains(&execution), "left in storage:\n{stored}");
     }

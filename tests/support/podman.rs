@@ -20,9 +20,24 @@ pub(crate) fn until_no_container_of(node: &str) {
     });
 }
 
+/// Every container that the private storage knows of, also those that Podman itself has lost: their names.
+#[track_caller]
+pub(crate) fn stored_names() -> String {
+    // It fails when a container of another test is removed while it looks.
+    wait::until("podman lists what is stored", || {
+        tried(&["ps", "--all", "--external", "--format", "{{.Names}}"])
+    })
+}
+
 /// A Podman command on the private storage; its standard output.
 #[track_caller]
 pub(crate) fn podman(args: &[&str]) -> String {
+    tried(args).unwrap_or_else(|error| panic!("podman {args:?}: {error}"))
+}
+
+/// Its standard output, or what it complained of.
+#[track_caller]
+fn tried(args: &[&str]) -> Result<String, String> {
     let variable = |name| std::env::var(name).expect("start the tests with scripts/test");
     let dir = variable("CODLING_TEST_ENGINE_DIR");
     let output = Command::new(variable("CODLING_TEST_ENGINE_SCRIPT"))
@@ -33,10 +48,9 @@ pub(crate) fn podman(args: &[&str]) -> String {
         .current_dir(&dir)
         .output()
         .expect("podman runs");
-    assert!(
-        output.status.success(),
-        "podman {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("podman prints text")
+    if output.status.success() {
+        Ok(String::from_utf8(output.stdout).expect("podman prints text"))
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
 }

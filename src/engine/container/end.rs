@@ -12,7 +12,7 @@
 
 use super::super::{ContainerEnd, ContainerState, EngineError};
 use super::bounds::{SETTLE_PAUSE, SETTLE_PAUSE_MAX};
-use super::http::{self, Call};
+use super::http::{self, Call, words};
 use super::process::{self, Watch};
 use super::wire::Inspect;
 use super::{ContainerEngine, container_path, end_of, state_of};
@@ -41,7 +41,7 @@ pub(super) async fn await_end(
                 pause = (pause * 2).min(engine.patience.suspicion);
                 continue;
             }
-            ContainerState::Created => return Err(never_started()),
+            ContainerState::Created => return Err(never_started(&seen)),
             ContainerState::Running { pid } => pid,
         };
         // No pid: between its start and its pid, or between its end and the engine's notice of it. No such process: the
@@ -84,11 +84,15 @@ pub(super) async fn await_end(
     }
 }
 
-fn never_started() -> EngineError {
+/// In the engine's own word, for it may have answered the start with success.
+fn never_started(seen: &Inspect) -> EngineError {
     EngineError::Refused {
         call: "await the end",
         status: 409,
-        message: "the container was never started".to_owned(),
+        message: format!(
+            "it still calls the container \"{}\", as if it had never been started",
+            words(&seen.state.status)
+        ),
     }
 }
 
