@@ -13,6 +13,13 @@ use_toolchain() {
     eval "$lines"
 }
 
+# Sets the CODLING_TEST_... variable that tests find a client of others by.
+use_client() { # NAME
+    local lines
+    lines=$(scripts/clients "$1")
+    eval "$lines"
+}
+
 make_scratch() { # NAME
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/codling-$1.XXXXXX")
     trap remove_scratch EXIT
