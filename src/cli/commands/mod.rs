@@ -1,0 +1,37 @@
+//! The commands and their flags. Doc comments are the help.
+
+mod job;
+mod local;
+mod run;
+mod serve;
+
+use argh::{ArgsInfo, FromArgs};
+
+pub(super) use job::{Job, JobCommand, JobDescribe, JobList, JobStop};
+pub(super) use local::{Id, Image, ImageCommand, ImageLoad, Version};
+pub(super) use run::Run;
+pub(super) use serve::Serve;
+
+/// runs jobs in containers on this board, alone or with others
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    name = "codling",
+    example = "codling serve",
+    example = "codling run docker.io/library/alpine -- echo hello",
+    note = "codling COMMAND --help shows the flags of a command."
+)]
+pub(super) struct Codling {
+    #[argh(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub(super) enum Command {
+    Serve(Serve),
+    Run(Run),
+    Job(Job),
+    Image(Image),
+    Id(Id),
+    Version(Version),
+}
