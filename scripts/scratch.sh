@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced from the top level of the project: a scratch directory with a private engine in it, and the
+# Sourced from the top level of the project: a scratch directory with private engines in it, and the
 # toolchain. All of it is gone however the script ends, unless `scratch_kept` is set.
 
 scratch=
@@ -28,10 +28,10 @@ make_scratch() { # NAME
     trap 'exit 143' TERM
 }
 
-# Sets the CODLING_TEST_... variables that tests and scripts find the engine by.
-start_scratch_engine() {
+# Sets the CODLING_TEST_... variables that tests and scripts find the engines by.
+start_scratch_engine() { # [podman|docker]: both when nothing is named
     local lines
-    lines=$(scripts/engine start "$scratch/engine")
+    lines=$(scripts/engine start "$scratch/engine" "$@")
     eval "$lines"
 }
 

@@ -1,7 +1,8 @@
 //! The real node when its store fails: nothing acknowledged that is not durable, and it comes back by itself.
 
+use crate::support::engines::Real;
 use crate::support::jobs::shell;
-use crate::support::node::{TestNode, real_engine};
+use crate::support::node::TestNode;
 use crate::support::tap::{Call, Tap};
 use crate::support::wait;
 use codling::node::NodeEvent;
@@ -53,7 +54,7 @@ impl Drop for SmallDisk {
 }
 
 fn node(dir: &Path) -> TestNode {
-    let engine = real_engine();
+    let engine = Real::Podman.socket();
     TestNode::start(dir, &[("engine-socket", engine.to_str().unwrap())])
 }
 
@@ -131,7 +132,7 @@ const REBUILT_IN: Duration = Duration::from_millis(2_500);
 fn after_a_failed_commit_nothing_new_is_decided_while_a_call_of_the_old_agent_is_under_way() {
     let disk = SmallDisk::mount(2_048);
     let scratch = tempfile::tempdir().unwrap();
-    let tap = Tap::start(scratch.path(), real_engine());
+    let tap = Tap::start(scratch.path(), Real::Podman.socket());
     let node = TestNode::start(
         &disk.at.join("node"),
         &[("engine-socket", tap.socket.to_str().unwrap())],

@@ -1,15 +1,15 @@
 //! Jobs through the real node in real containers.
 
+use crate::support::engines::Real;
 use crate::support::jobs::{self, shell};
-use crate::support::node::{TestNode, real_engine};
-use crate::support::podman;
+use crate::support::node::TestNode;
 use crate::support::wait;
 use codling::node::NodeEvent;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn node(dir: &TempDir) -> TestNode {
-    let engine = real_engine();
+    let engine = Real::Podman.socket();
     TestNode::start(dir.path(), &[("engine-socket", engine.to_str().unwrap())])
 }
 
@@ -44,7 +44,7 @@ fn a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back() {
     assert_eq!(output["Stdout"], "hi\n");
     assert_eq!(output["stderr"], "oops\n");
     assert_eq!(output["ExitCode"], 3);
-    podman::until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
     node.stop().unwrap();
 }
 
@@ -74,7 +74,7 @@ fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it() {
     let id = first.id.clone();
     first.stop().unwrap();
     assert_eq!(
-        podman::containers_of(&id).len(),
+        Real::Podman.containers_of(&id).len(),
         1,
         "the container is left running"
     );
@@ -89,7 +89,7 @@ fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it() {
     );
     assert_eq!(execution(&ended)["RunOutput"]["Stdout"], "begun\ndone\n");
     assert_eq!(execution(&ended)["RunOutput"]["ExitCode"], 7);
-    podman::until_no_container_of(&id);
+    Real::Podman.until_no_container_of(&id);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exi
     let id = first.id.clone();
     first.stop().unwrap();
     wait::until("the container ends", || {
-        let states = podman::containers_of(&id);
+        let states = Real::Podman.containers_of(&id);
         if states.len() == 1 && states[0].starts_with("Exited") {
             Ok(())
         } else {
@@ -113,7 +113,7 @@ fn a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exi
     assert_eq!(state(&ended), "Completed", "{ended:#}");
     assert_eq!(execution(&ended)["RunOutput"]["Stdout"], "late\n");
     assert_eq!(execution(&ended)["RunOutput"]["ExitCode"], 9);
-    podman::until_no_container_of(&id);
+    Real::Podman.until_no_container_of(&id);
 }
 
 #[test]
@@ -125,8 +125,7 @@ fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_befor
     first.running(&job);
     let id = first.id.clone();
     first.stop().unwrap();
-    let filter = format!("label=codling.node={id}");
-    podman::podman(&["rm", "--force", "--time=0", "--filter", &filter]);
+    Real::Podman.remove_containers_of(&id);
 
     let second = node(&dir);
     let ended = second.ended(&job);
@@ -137,7 +136,7 @@ fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_befor
     assert_eq!(error(&ended)["Details"]["ErrorCode"], "ContainerLost");
     let printed = format!("{}\n", executions[1]["ID"].as_str().unwrap());
     assert_eq!(executions[1]["RunOutput"]["Stdout"], printed, "{ended:#}");
-    podman::until_no_container_of(&id);
+    Real::Podman.until_no_container_of(&id);
 }
 
 #[test]
@@ -152,7 +151,7 @@ fn a_stopped_job_ends_its_container_and_stays_stopped() {
         Some(&json!({"reason": "enough"})),
     );
     assert_eq!(stopping.status, 200, "{}", stopping.body);
-    podman::until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
     let ended = node.ended(&job);
     assert_eq!(state(&ended), "Stopped");
     assert_eq!(ended["Job"]["State"]["Message"], "enough");
@@ -177,7 +176,7 @@ fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason
         "begun\n",
         "what it had printed is kept"
     );
-    podman::until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
 }
 
 #[test]
@@ -223,7 +222,7 @@ fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it() {
 #[test]
 fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = real_engine();
+    let engine = Real::Podman.socket();
     let flags = [
         ("engine-socket", engine.to_str().unwrap()),
         ("image-pull", "never"),
@@ -241,7 +240,7 @@ fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind() {
         "Entrypoint",
         "{ended:#}"
     );
-    podman::until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
 }
 
 #[test]
@@ -286,7 +285,7 @@ fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeou
         .call("GET", &format!("orchestrator/jobs/{waiting}"), None)
         .body;
     assert_eq!(queued["Job"]["State"]["StateType"], "Queued", "{queued:#}");
-    std::os::unix::fs::symlink(real_engine(), &socket).unwrap();
+    std::os::unix::fs::symlink(Real::Podman.socket(), &socket).unwrap();
     let ended = node.ended(&waiting);
     let executions = ended["Executions"]["Items"].as_array().unwrap();
     let ran = executions.last().unwrap();

@@ -8,7 +8,7 @@
     reason = "tests panic to fail, and measure real time"
 )]
 
-// The container engine's client: scripted engines, faults, a real Podman.
+// The container engine's client: scripted engines, faults, real ones.
 mod engine;
 // The store: both kinds, every refusal, what a commit costs.
 mod store;

@@ -1,6 +1,7 @@
 //! The binary against a real node and a real engine: what a newcomer types.
 
-use crate::support::node::{TestNode, real_engine};
+use crate::support::engines::Real;
+use crate::support::node::TestNode;
 use crate::support::program::{Ended, Program};
 
 /// The image that `scripts/engine` made.
@@ -22,7 +23,7 @@ fn run(node: &TestNode, flags: &[&str], command: &[&str]) -> Ended {
 #[test]
 fn a_real_job_ends_the_command_as_it_ended_itself() {
     let scratch = tempfile::tempdir().unwrap();
-    let socket = real_engine().display().to_string();
+    let socket = Real::Podman.socket().display().to_string();
     let node = TestNode::start(scratch.path(), &[("engine-socket", &socket)]);
 
     let script = "echo \"$WORD\"; echo to-err >&2; exit 7";
@@ -52,7 +53,7 @@ fn a_real_job_ends_the_command_as_it_ended_itself() {
 #[test]
 fn an_interrupted_job_is_stopped_on_its_node() {
     let scratch = tempfile::tempdir().unwrap();
-    let socket = real_engine().display().to_string();
+    let socket = Real::Podman.socket().display().to_string();
     let node = TestNode::start(scratch.path(), &[("engine-socket", &socket)]);
     let image = image();
     let running = Program::new(&["run", &image, "sleep", "60"])

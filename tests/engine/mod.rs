@@ -1,10 +1,10 @@
-//! The engine client against scripted engines and a real Podman.
+//! The engine client against scripted engines and the real ones.
 
 mod create;
 mod end;
 mod faults;
 mod lifecycle;
-mod podman;
+mod real;
 mod search;
 mod whole_node;
 

@@ -4,10 +4,9 @@ use super::books::{Books, submission};
 use super::life::{self, Life};
 use super::plan::{Moment, Plan};
 use super::seen::{Seen, find, id_of, listen, pass_time, submit, watch};
+use crate::support::engines::Real;
 use crate::support::http::Answer;
 use crate::support::jobs::IMAGE;
-use crate::support::node::real_engine;
-use crate::support::podman::{self, podman};
 use crate::support::tap::{Call, Side, Tap};
 use crate::support::wait;
 use std::collections::BTreeSet;
@@ -47,11 +46,11 @@ fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_not
     let rounds = if full { ROUNDS.1 } else { ROUNDS.0 };
     let scratch = tempfile::tempdir().unwrap();
     let bystanders = Bystanders::start();
-    let volumes = podman(&["volume", "ls", "--quiet"]);
+    let volumes = Real::Podman.command(&["volume", "ls", "--quiet"]);
 
     let mut rig = Rig {
         dir: scratch.path().join("node"),
-        tap: Tap::start(scratch.path(), real_engine()),
+        tap: Tap::start(scratch.path(), Real::Podman.socket()),
         life: None,
         books: Books::default(),
     };
@@ -67,16 +66,16 @@ fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_not
         }
     }
     let life = rig.life.take().expect("a node runs");
-    podman::until_no_container_of(&life.id);
+    Real::Podman.until_no_container_of(&life.id);
     rig.books.close(&life, &rig.tap.counts());
     let ended = life.end(rustix::process::Signal::TERM);
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert_eq!(
-        podman(&["volume", "ls", "--quiet"]),
+        Real::Podman.command(&["volume", "ls", "--quiet"]),
         volumes,
         "volumes as before"
     );
-    let stored = podman::stored_names();
+    let stored = Real::Podman.stored_names();
     for execution in rig.books.executions() {
         assert!(!stored.contains(&execution), "left in storage:\n{stored}");
     }
@@ -201,7 +200,7 @@ impl Bystanders {
             let mut words = vec!["run", "--detach", "--network=none"];
             words.extend(labels);
             words.extend([IMAGE, "sleep", "86400"]);
-            podman(&words).trim().to_owned()
+            Real::Podman.command(&words).trim().to_owned()
         };
         let ids = BTreeSet::from([run(other_node), run(&[])]);
         let seen = look(&ids);
@@ -218,7 +217,7 @@ impl Drop for Bystanders {
     fn drop(&mut self) {
         let mut words = vec!["rm", "--force", "--time=0"];
         words.extend(self.ids.iter().map(String::as_str));
-        podman(&words);
+        Real::Podman.command(&words);
     }
 }
 
@@ -227,7 +226,7 @@ fn look(ids: &BTreeSet<String>) -> String {
     let format = "{{.Id}} {{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}";
     let mut words = vec!["container", "inspect", "--format", format];
     words.extend(ids.iter().map(String::as_str));
-    let seen = podman(&words);
+    let seen = Real::Podman.command(&words);
     assert_eq!(seen.matches(" running ").count(), ids.len(), "{seen}");
     seen
 }

@@ -3,8 +3,7 @@
 use super::books::{is_terminal, path_of, submission};
 use super::life::{Life, begin};
 use super::plan::Order;
-use crate::support::node::real_engine;
-use crate::support::podman;
+use crate::support::engines::Real;
 use crate::support::wait;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -55,7 +54,7 @@ fn ended(life: &Life, job: &str, order: &Order) {
     assert_eq!(executions.len(), 1, "{body:#}");
     assert_eq!(executions[0]["RunOutput"]["ExitCode"], order.exit_code);
     assert_eq!(executions[0]["RunOutput"]["Stdout"], order.stdout);
-    podman::until_no_container_of(&life.id);
+    Real::Podman.until_no_container_of(&life.id);
 }
 
 #[test]
@@ -63,16 +62,16 @@ fn sigterm_and_sigint_end_a_node_with_0_and_leave_its_container_running_for_the_
     for signal in [Signal::TERM, Signal::INT] {
         let scratch = tempfile::tempdir().unwrap();
         let order = order("asked to stop");
-        let first = Life::start(scratch.path(), &real_engine());
+        let first = Life::start(scratch.path(), &Real::Podman.socket());
         let (id, job) = (first.id.clone(), running(&first, &order));
         let asked_at = Instant::now();
         let end = first.end(signal);
         let took = asked_at.elapsed();
         assert_eq!(end.code, 0, "{signal:?}: {}", end.err);
         assert!(took < STOP_MAX, "{signal:?} took {took:?}: {}", end.err);
-        assert_eq!(podman::containers_of(&id).len(), 1, "{signal:?}");
+        assert_eq!(Real::Podman.containers_of(&id).len(), 1, "{signal:?}");
 
-        let second = Life::start(scratch.path(), &real_engine());
+        let second = Life::start(scratch.path(), &Real::Podman.socket());
         assert_eq!(second.id, id);
         ended(&second, &job, &order);
     }
@@ -82,9 +81,9 @@ fn sigterm_and_sigint_end_a_node_with_0_and_leave_its_container_running_for_the_
 fn a_second_node_on_the_place_of_one_with_a_running_job_ends_with_3_and_disturbs_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let order = order("undisturbed");
-    let first = Life::start(scratch.path(), &real_engine());
+    let first = Life::start(scratch.path(), &Real::Podman.socket());
     let job = running(&first, &order);
-    let second = begin(scratch.path(), &real_engine()).ended();
+    let second = begin(scratch.path(), &Real::Podman.socket()).ended();
     assert_eq!(second.code, 3, "{}", second.err);
     let holder = format!("process {}", first.pid());
     assert!(second.err.contains(&holder), "{holder}: {}", second.err);

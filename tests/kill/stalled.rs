@@ -7,8 +7,7 @@ use super::books::{Books, submission};
 use super::life::Life;
 use super::plan::Order;
 use super::seen::{Seen, find, id_of, listen, pass_time, submit, watch};
-use crate::support::node::real_engine;
-use crate::support::podman;
+use crate::support::engines::Real;
 use crate::support::tap::{Call, Side, Tap};
 use crate::support::wait;
 use rustix::process::Signal;
@@ -127,7 +126,7 @@ fn while_the_disk_stands_still_a_container_is_made_but_not_started_and_no_submis
     let mut disk = Disk::mount();
     let dir = disk.at.join("node");
     let scratch = tempfile::tempdir().unwrap();
-    let tap = Tap::start(scratch.path(), real_engine());
+    let tap = Tap::start(scratch.path(), Real::Podman.socket());
     let mut books = Books::default();
     let life = Life::start(&dir, &tap.socket);
     let before = order("before the disk stands still", "");
@@ -160,7 +159,7 @@ fn while_the_disk_stands_still_a_container_is_made_but_not_started_and_no_submis
     assert!(found.is_none_or(|found| found == id), "{}", again.body);
     books.enter(&id, &order);
     books.settle(&life, || tap.counts());
-    podman::until_no_container_of(&life.id);
+    Real::Podman.until_no_container_of(&life.id);
     books.close(&life, &tap.counts());
 }
 
@@ -169,7 +168,7 @@ fn while_the_disk_stands_still_no_outcome_is_shown_and_no_container_is_removed()
     let mut disk = Disk::mount();
     let dir = disk.at.join("node");
     let scratch = tempfile::tempdir().unwrap();
-    let tap = Tap::start(scratch.path(), real_engine());
+    let tap = Tap::start(scratch.path(), Real::Podman.socket());
     let mut books = Books::default();
     let life = Life::start(&dir, &tap.socket);
     let (tell, seen) = channel();
@@ -200,6 +199,6 @@ fn while_the_disk_stands_still_no_outcome_is_shown_and_no_container_is_removed()
 
     let life = Life::start(&dir, &tap.socket);
     books.settle(&life, || tap.counts());
-    podman::until_no_container_of(&life.id);
+    Real::Podman.until_no_container_of(&life.id);
     books.close(&life, &tap.counts());
 }

@@ -1,11 +1,11 @@
 //! What the test modules share. Doubles are real implementations with a script.
 
 pub(crate) mod engine;
+pub(crate) mod engines;
 pub(crate) mod fake_api;
 pub(crate) mod http;
 pub(crate) mod jobs;
 pub(crate) mod node;
-pub(crate) mod podman;
 pub(crate) mod program;
 pub(crate) mod recorder;
 pub(crate) mod seed;

@@ -7,18 +7,10 @@ use codling::config::{Config, Raw, Surroundings};
 use codling::node::{Node, NodeError, NodeEvent};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
-
-/// The private Podman service that `scripts/engine` started. A missing engine fails the run.
-#[track_caller]
-pub(crate) fn real_engine() -> PathBuf {
-    let socket = std::env::var("CODLING_TEST_ENGINE")
-        .expect("CODLING_TEST_ENGINE: start the tests with scripts/test");
-    PathBuf::from(socket)
-}
 
 /// A running node. Dropping it stops it cleanly.
 #[derive(Debug)]

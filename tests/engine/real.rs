@@ -1,6 +1,8 @@
-//! A real Podman, set up by `scripts/engine`. Without one these tests fail; they are never skipped.
+//! The client on the real engines, set up by `scripts/engine`: each case on each.
 
 use super::run;
+use crate::support::engines::{Real, on_real_engines};
+use crate::support::jobs::IMAGE;
 use codling::engine::{
     ContainerEngine, ContainerSpec, ContainerState, Engine, EngineError, EngineKind,
     JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, SocketSearch, StopCause,
@@ -10,12 +12,25 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-const IMAGE: &str = "localhost/codling-test:latest";
+on_real_engines! {
+    a_real_engine_says_what_it_is,
+    exit_codes_and_every_byte_of_both_streams_come_back,
+    long_output_is_cut_at_its_first_bytes_and_marked,
+    a_log_that_was_rotated_marks_both_streams_even_if_little_is_left,
+    the_restrictions_hold_inside_the_container,
+    environment_command_and_working_directory_arrive,
+    a_job_beyond_its_memory_is_recognised,
+    a_missing_image_and_a_missing_command_are_typed,
+    creating_twice_is_creating_once_on_a_real_engine,
+    a_new_life_of_the_program_finds_its_containers_and_only_those,
+    the_end_is_known_soon_after_it_happens,
+    a_container_that_ignores_the_request_to_end_is_ended_by_force,
+    a_running_container_is_removed_at_once_and_leaves_nothing,
+    an_archive_is_loaded_and_named,
+}
 
-fn engine() -> ContainerEngine {
-    let socket = std::env::var("CODLING_TEST_ENGINE")
-        .expect("CODLING_TEST_ENGINE must name the socket of a private Podman: eval \"$(scripts/engine start DIR)\"");
-    ContainerEngine::new(&SocketSearch::only(socket))
+fn engine(on: Real) -> ContainerEngine {
+    ContainerEngine::new(&SocketSearch::only(on.socket()))
 }
 
 /// The first bytes of a stream, and whether it was cut.
@@ -29,9 +44,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(test: &str) -> Self {
+    fn new(on: Real, test: &str) -> Self {
         Self {
-            engine: engine(),
+            engine: engine(on),
             node: format!("n-{test}-{}", std::process::id()),
             made: AtomicU32::new(0),
         }
@@ -96,17 +111,19 @@ impl Drop for Bench {
     }
 }
 
-#[test]
-fn a_real_engine_says_what_it_is() {
-    let profile = run(engine().connect()).unwrap();
-    assert_eq!(profile.kind, EngineKind::Podman);
+fn a_real_engine_says_what_it_is(on: Real) {
+    let profile = run(engine(on).connect()).unwrap();
+    let kind = match on {
+        Real::Podman => EngineKind::Podman,
+        Real::Docker => EngineKind::Docker,
+    };
+    assert_eq!(profile.kind, kind);
     assert!(profile.cores > 0 && profile.memory_bytes > 0);
     assert!(matches!(profile.cgroup_version, 1 | 2));
 }
 
-#[test]
-fn exit_codes_and_every_byte_of_both_streams_come_back() {
-    let bench = Bench::new("bytes");
+fn exit_codes_and_every_byte_of_both_streams_come_back(on: Real) {
+    let bench = Bench::new(on, "bytes");
     let (code, out, err) = bench.play("printf '\\377\\000x'; printf 'no newline' >&2; exit 42");
     assert_eq!(code, 42);
     assert_eq!(out, (b"\xff\0x".to_vec(), false));
@@ -114,18 +131,16 @@ fn exit_codes_and_every_byte_of_both_streams_come_back() {
     assert_eq!(bench.play("true"), (0, (vec![], false), (vec![], false)));
 }
 
-#[test]
-fn long_output_is_cut_at_its_first_bytes_and_marked() {
-    let bench = Bench::new("long");
+fn long_output_is_cut_at_its_first_bytes_and_marked(on: Real) {
+    let bench = Bench::new(on, "long");
     let (_, out, err) = bench
         .play("head -c 100000 /dev/zero | tr '\\0' a; head -c 2048 /dev/zero | tr '\\0' b >&2");
     assert_eq!(out, (vec![b'a'; 2_048], true));
     assert_eq!(err, (vec![b'b'; 2_048], false));
 }
 
-#[test]
-fn a_log_that_was_rotated_marks_both_streams_even_if_little_is_left() {
-    let bench = Bench::new("rotated");
+fn a_log_that_was_rotated_marks_both_streams_even_if_little_is_left(on: Real) {
+    let bench = Bench::new(on, "rotated");
     // The pause lets the container be known as started before the first rotation.
     let mut spec = bench.spec(
         "echo early >&2; sleep 0.5; yes 0123456789012345678901234567890123456789 | head -n 2000",
@@ -144,9 +159,8 @@ fn a_log_that_was_rotated_marks_both_streams_even_if_little_is_left() {
     );
 }
 
-#[test]
-fn the_restrictions_hold_inside_the_container() {
-    let bench = Bench::new("limits");
+fn the_restrictions_hold_inside_the_container(on: Real) {
+    let bench = Bench::new(on, "limits");
     let script = "grep -E '^(CapEff|CapBnd|NoNewPrivs):' /proc/self/status; ls /sys/class/net; ulimit -Hn; \
                   cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max \
                   /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null";
@@ -163,9 +177,8 @@ fn the_restrictions_hold_inside_the_container() {
     assert!(lines.contains(&"lo") && !text.contains("eth"), "{text}");
 }
 
-#[test]
-fn environment_command_and_working_directory_arrive() {
-    let bench = Bench::new("env");
+fn environment_command_and_working_directory_arrive(on: Real) {
+    let bench = Bench::new(on, "env");
     let mut spec = bench.spec("");
     spec.environment = vec!["A=1".into(), "B=first".into()];
     spec.run.environment = vec!["B=a b=c".into()];
@@ -179,9 +192,8 @@ fn environment_command_and_working_directory_arrive() {
     );
 }
 
-#[test]
-fn a_job_beyond_its_memory_is_recognised() {
-    let bench = Bench::new("memory");
+fn a_job_beyond_its_memory_is_recognised(on: Real) {
+    let bench = Bench::new(on, "memory");
     let mut spec = bench.spec("x=a; while true; do x=$x$x; done");
     spec.limits.memory_bytes = 16 << 20;
     let end = run(async {
@@ -192,9 +204,8 @@ fn a_job_beyond_its_memory_is_recognised() {
     assert!(end.is_out_of_memory(StopCause::Itself));
 }
 
-#[test]
-fn a_missing_image_and_a_missing_command_are_typed() {
-    let bench = Bench::new("missing");
+fn a_missing_image_and_a_missing_command_are_typed(on: Real) {
+    let bench = Bench::new(on, "missing");
     run(async {
         assert_eq!(
             bench
@@ -239,9 +250,8 @@ fn a_missing_image_and_a_missing_command_are_typed() {
     });
 }
 
-#[test]
-fn creating_twice_is_creating_once_on_a_real_engine() {
-    let bench = Bench::new("twice");
+fn creating_twice_is_creating_once_on_a_real_engine(on: Real) {
+    let bench = Bench::new(on, "twice");
     let spec = bench.spec("sleep 100");
     run(async {
         let first = bench.engine.create(&spec).await.unwrap().id;
@@ -253,10 +263,9 @@ fn creating_twice_is_creating_once_on_a_real_engine() {
     });
 }
 
-#[test]
-fn a_new_life_of_the_program_finds_its_containers_and_only_those() {
-    let bench = Bench::new("adopt");
-    let other = Bench::new("adopt-other");
+fn a_new_life_of_the_program_finds_its_containers_and_only_those(on: Real) {
+    let bench = Bench::new(on, "adopt");
+    let other = Bench::new(on, "adopt-other");
     run(async {
         let running = bench
             .start(&bench.spec("trap 'echo done; exit 6' TERM; while true; do sleep 0.1; done"))
@@ -266,7 +275,7 @@ fn a_new_life_of_the_program_finds_its_containers_and_only_those() {
         bench.engine.create(&bench.spec("true")).await.unwrap();
         other.start(&other.spec("sleep 100")).await;
 
-        let second_life = engine();
+        let second_life = engine(on);
         let found = second_life
             .found(&bench.node.as_str().into())
             .await
@@ -308,9 +317,8 @@ fn a_new_life_of_the_program_finds_its_containers_and_only_those() {
     });
 }
 
-#[test]
-fn the_end_is_known_soon_after_it_happens() {
-    let bench = Bench::new("soon");
+fn the_end_is_known_soon_after_it_happens(on: Real) {
+    let bench = Bench::new(on, "soon");
     run(async {
         let id = bench
             .start(&bench.spec("sleep 1; date +%s.%N 2>/dev/null; exit 4"))
@@ -325,9 +333,8 @@ fn the_end_is_known_soon_after_it_happens() {
     });
 }
 
-#[test]
-fn a_container_that_ignores_the_request_to_end_is_ended_by_force() {
-    let bench = Bench::new("stop");
+fn a_container_that_ignores_the_request_to_end_is_ended_by_force(on: Real) {
+    let bench = Bench::new(on, "stop");
     run(async {
         let id = bench
             .start(&bench.spec("trap '' TERM; while true; do sleep 0.1; done"))
@@ -356,9 +363,8 @@ fn a_container_that_ignores_the_request_to_end_is_ended_by_force() {
     });
 }
 
-#[test]
-fn a_running_container_is_removed_at_once_and_leaves_nothing() {
-    let bench = Bench::new("remove");
+fn a_running_container_is_removed_at_once_and_leaves_nothing(on: Real) {
+    let bench = Bench::new(on, "remove");
     run(async {
         let id = bench.start(&bench.spec("sleep 1000")).await;
         let began = Instant::now();
@@ -384,8 +390,7 @@ fn a_running_container_is_removed_at_once_and_leaves_nothing() {
     });
 }
 
-#[test]
-fn an_archive_is_loaded_and_named() {
+fn an_archive_is_loaded_and_named(on: Real) {
     let dir = tempfile::tempdir().unwrap();
     let archive: PathBuf = dir.path().join("image.tar");
     let script = std::env::var("CODLING_TEST_ENGINE_SCRIPT").expect("set by scripts/engine");
@@ -399,9 +404,9 @@ fn an_archive_is_loaded_and_named() {
     assert!(saved.success());
     let bytes = std::fs::read(&archive).unwrap();
     assert!(bytes.len() > 1_000_000);
-    let names = run(engine().load_image(Box::pin(futures_lite::io::Cursor::new(bytes)))).unwrap();
+    let names = run(engine(on).load_image(Box::pin(futures_lite::io::Cursor::new(bytes)))).unwrap();
     assert_eq!(names, [IMAGE]);
-    let error = run(engine().load_image(Box::pin(futures_lite::io::Cursor::new(vec![1; 5_000]))))
+    let error = run(engine(on).load_image(Box::pin(futures_lite::io::Cursor::new(vec![1; 5_000]))))
         .unwrap_err();
     assert!(matches!(error, EngineError::LoadFailed { .. }), "{error}");
 }

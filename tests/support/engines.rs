@@ -1,0 +1,118 @@
+//! The real engines of the run, seen by their own commands: not through the code under test. `scripts/engine` sets
+//! both up; without one, tests fail and are never skipped.
+
+use super::wait;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A private engine of this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Real {
+    Podman,
+    Docker,
+}
+
+impl Real {
+    /// Its socket.
+    #[track_caller]
+    pub(crate) fn socket(self) -> PathBuf {
+        let name = match self {
+            Self::Podman => "CODLING_TEST_ENGINE",
+            Self::Docker => "CODLING_TEST_DOCKER",
+        };
+        variable(name).into()
+    }
+
+    /// The states of the containers that carry a node's label.
+    #[track_caller]
+    pub(crate) fn containers_of(self, node: &str) -> Vec<String> {
+        let filter = format!("label=codling.node={node}");
+        let text = self.command(&[
+            "ps",
+            "--all",
+            "--filter",
+            &filter,
+            "--format",
+            "{{.Status}}",
+        ]);
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until a node has left nothing behind.
+    #[track_caller]
+    pub(crate) fn until_no_container_of(self, node: &str) {
+        wait::until("the node's containers are removed", || {
+            let left = self.containers_of(node);
+            if left.is_empty() { Ok(()) } else { Err(left) }
+        });
+    }
+
+    /// Removes a node's containers, running or not, as somebody else would.
+    #[track_caller]
+    pub(crate) fn remove_containers_of(self, node: &str) {
+        let filter = format!("label=codling.node={node}");
+        let ids = self.command(&["ps", "--all", "--quiet", "--filter", &filter]);
+        for id in ids.lines() {
+            self.command(&["rm", "--force", id]);
+        }
+    }
+
+    /// Every container that the private storage knows of, also those that Podman itself has lost: their names.
+    #[track_caller]
+    pub(crate) fn stored_names(self) -> String {
+        let args: &[&str] = match self {
+            Self::Podman => &["ps", "--all", "--external", "--format", "{{.Names}}"],
+            Self::Docker => &["ps", "--all", "--format", "{{.Names}}"],
+        };
+        // It fails when a container of another test is removed while it looks.
+        wait::until("the engine lists what is stored", || self.tried(args))
+    }
+
+    /// The engine's own command; its standard output.
+    #[track_caller]
+    pub(crate) fn command(self, args: &[&str]) -> String {
+        self.tried(args)
+            .unwrap_or_else(|error| panic!("{self:?} {args:?}: {error}"))
+    }
+
+    /// Its standard output, or what it complained of.
+    #[track_caller]
+    fn tried(self, args: &[&str]) -> Result<String, String> {
+        let dir = variable("CODLING_TEST_ENGINE_DIR");
+        let output = Command::new(variable("CODLING_TEST_ENGINE_SCRIPT"))
+            .arg(match self {
+                Self::Podman => "podman",
+                Self::Docker => "docker",
+            })
+            .arg(&dir)
+            .args(args)
+            // Monitors of containers write a file "oom" where they are started.
+            .current_dir(&dir)
+            .output()
+            .expect("the engine's command runs");
+        if output.status.success() {
+            Ok(String::from_utf8(output.stdout).expect("it prints text"))
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+}
+
+/// One of the variables that `scripts/engine start` prints.
+#[track_caller]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name}: start the tests with scripts/test"))
+}
+
+/// Makes a test of each case for each real engine: `podman::CASE` and `docker::CASE`, one source for both.
+macro_rules! on_real_engines {
+    ($($case:ident,)+) => {
+        mod podman {
+            $(#[test] fn $case() { super::$case($crate::support::engines::Real::Podman) })+
+        }
+        mod docker {
+            $(#[test] fn $case() { super::$case($crate::support::engines::Real::Docker) })+
+        }
+    };
+}
+pub(crate) use on_real_engines;
