@@ -2,8 +2,8 @@
 
 use crate::agent::ActivityId;
 use crate::model::{
-    ApiRequest, ContainerId, EngineFacts, ExecutionId, Failure, Message, NodeId, RequestId,
-    RunOutput, SpecConfig,
+    ApiRequest, BoardReading, ContainerId, EngineFacts, ExecutionId, Failure, Message, NodeId,
+    RequestId, RunOutput, SpecConfig,
 };
 use std::collections::BTreeMap;
 
@@ -52,6 +52,8 @@ pub enum Event {
         /// What was tried.
         why: String,
     },
+    /// What the board is like now. Told before the events that `Agent::wants_board` names.
+    Board(BoardReading),
     /// A compute node that may be asked is connected, again or still.
     PeerSeen {
         /// Which.

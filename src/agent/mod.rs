@@ -13,7 +13,8 @@
 //!
 //! Who owns what: `requester` a job, its evaluation, its executions as planned and its history; `compute` an accepted
 //! execution, its container and its capacity; `recovery` the table that says what every stored state means after a
-//! crash; `gate` what may leave when. Failures end in exactly one terminal state: an execution that cannot be carried
+//! crash; `gate` what may leave when; `pressure` what the board can spare at a moment; `health` what is not as it should
+//! be. Failures end in exactly one terminal state: an execution that cannot be carried
 //! out ends `Failed` with a typed reason on its compute node, its job is tried elsewhere or ends `Failed` with it.
 //!
 //! **Architecture invariant.** No I/O, no async, no clock, no randomness: a seed and `Now` come in.
@@ -23,8 +24,10 @@ mod capacity;
 mod compute;
 mod event;
 mod gate;
+mod health;
 mod ids;
 mod mail;
+mod pressure;
 mod recovery;
 mod requester;
 mod retry;
@@ -33,11 +36,12 @@ mod turn;
 pub use capacity::{Capacity, NotReserved};
 pub use event::{ActivityResult, Event, Found, FoundState, Progress, RunFailure};
 pub use gate::{FILLING_BYTES_MAX, Gate};
+pub use health::{Crash, Fact, Health, HealthConfig};
 pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 
 use crate::model::{
-    ApiReply, ApiRequest, Deadline, DenyReason, Message, NodeId, NodeInfo, NodeRole, NodeRoles,
-    Now, Origin, RequestId, Resources, StoredState,
+    ApiReply, ApiRequest, Deadline, DenyReason, MemoryLimits, Message, NodeId, NodeInfo, NodeRole,
+    NodeRoles, Now, Origin, RequestId, Resources, StoredState,
 };
 use compute::Compute;
 use mail::{Desk, Mail};
@@ -63,6 +67,8 @@ pub struct AgentConfig {
     pub total: Resources,
     /// Where that number comes from.
     pub total_origin: Origin,
+    /// What becomes of jobs where the kernel does not limit memory.
+    pub memory_limits: MemoryLimits,
     /// Drawn once per start; new ids are derived from it and from when the agent is built.
     pub seed: [u8; 32],
 }
@@ -107,7 +113,7 @@ impl Agent {
         };
         if roles.has(NodeRole::Compute) {
             let orphans = recovery::Orphans::new(orphaned_executions, jobs_file);
-            let mut compute = Compute::new(agent.config.total, agent.config.labels.clone());
+            let mut compute = Compute::new(&agent.config);
             compute.recover(live_executions, ended_executions, orphans, &mut desk);
             agent.compute = Some(compute);
         }
@@ -159,6 +165,11 @@ impl Agent {
                     compute.engine_away(why, &mut desk);
                 }
             }
+            Event::Board(reading) => {
+                if let Some(compute) = &mut self.compute {
+                    compute.board_read(reading, now);
+                }
+            }
             Event::PeerSeen { node, labels: _ } => {
                 if let Some(requester) = &mut self.requester {
                     requester.peer_seen(node, &mut desk);
@@ -179,6 +190,26 @@ impl Agent {
             }
         }
         self.deliver(now);
+    }
+
+    /// Whether the board is to be read, and the reading told as `Event::Board`, before this event is handled: it may
+    /// lead to an admission, or shows the node, and the last reading is not of this moment.
+    #[must_use]
+    pub fn wants_board(&self, event: &Event, now: Now) -> bool {
+        let bears_on_it = match event {
+            Event::Request { .. }
+            | Event::Message { .. }
+            | Event::EngineFound { .. }
+            | Event::PeerSeen { .. }
+            | Event::Timeout => true,
+            Event::Progress { .. }
+            | Event::Done { .. }
+            | Event::EngineAway { .. }
+            | Event::Board(_)
+            | Event::PeerGone { .. } => false,
+        };
+        let compute = self.compute.as_ref();
+        bears_on_it && compute.is_some_and(|compute| compute.wants_board(now))
     }
 
     /// What the events since the last turn decided. Writes hold the last value per record.
@@ -278,6 +309,7 @@ impl Agent {
             running: 0,
             enqueued: 0,
             engine: Err("this node does not run jobs".to_owned()),
+            conditions: Vec::new(),
         };
         if let Some(compute) = &self.compute {
             compute.describe(&mut info);

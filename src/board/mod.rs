@@ -9,6 +9,8 @@
 //! | `clock` | CLOCK_BOOTTIME, the wall clock, the boot id |
 //! | `account` | whose process this is, and which homes it can write |
 //! | `port_holder` | which process listens on a port, for an error message |
+//! | `sensors` | memory, pressure, temperature, power and disk of this moment |
+//! | `memory_controller` | whether the kernel can limit the memory of containers |
 //! | `distribution` | which packages this system takes, for the line that installs an engine |
 
 mod account;
@@ -16,11 +18,15 @@ mod clock;
 mod distribution;
 mod error;
 mod facts;
+mod memory_controller;
 mod port_holder;
+mod sensors;
 
 pub use account::{Account, read_account};
 pub use clock::{BootClock, EARLIEST_WALL};
 pub use distribution::{InitSystem, engine_install_line, read_init_system};
 pub use error::BoardError;
 pub use facts::read_facts;
+pub use memory_controller::read_memory_controller;
 pub use port_holder::port_holder;
+pub use sensors::Sensors;

@@ -1,7 +1,7 @@
 //! One function per kind of value: text in, typed value or what would be allowed out.
 
 use super::{Shown, Surroundings, Wrong, home};
-use crate::model::NodeRoles;
+use crate::model::{MemoryLimits, NodeRoles};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -43,6 +43,12 @@ pub enum StoreKind {
 impl Shown for ApiAccess {
     fn shown(&self) -> Option<String> {
         (*self == Self::Open).then(|| "yes".to_owned())
+    }
+}
+
+impl Shown for MemoryLimits {
+    fn shown(&self) -> Option<String> {
+        (*self == Self::Required).then(|| "yes".to_owned())
     }
 }
 
@@ -220,6 +226,17 @@ pub(super) fn image_pull(text: &str, _: &Surroundings) -> Result<ImagePull, Wron
         _ => Err(Wrong::new(
             "missing or never",
             "an image that is here is never pulled again; load one with: codling image load FILE",
+        )),
+    }
+}
+
+pub(super) fn memory_limits(text: &str, _: &Surroundings) -> Result<MemoryLimits, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" | "on" => Ok(MemoryLimits::Required),
+        "false" | "no" | "0" | "off" => Ok(MemoryLimits::Preferred),
+        _ => Err(Wrong::new(
+            "true or false",
+            "leave it out to run jobs one at a time where memory cannot be limited",
         )),
     }
 }

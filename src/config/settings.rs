@@ -2,7 +2,7 @@
 
 use super::parse::{self, ApiAccess, ImagePull, StoreKind};
 use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
-use crate::model::NodeRoles;
+use crate::model::{MemoryLimits, NodeRoles};
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -101,6 +101,9 @@ settings! {
     /// Whether the registry may be asked for an image that is not here.
     image_pull: ImagePull = parse::image_pull,
         FlagSpec::value("image-pull", "WHEN", "missing", "pull an image when missing, or never");
+    /// What becomes of jobs where the kernel does not limit memory.
+    require_memory_limits: MemoryLimits = parse::memory_limits,
+        FlagSpec::switch("require-memory-limits", "refuse jobs where memory cannot be limited");
     /// How much is logged.
     log_level: log::LevelFilter = parse::log_level,
         FlagSpec::value("log-level", "LEVEL", "info", "off, error, warn, info, debug or trace")

@@ -105,13 +105,87 @@ pub enum RejectReason {
     #[error("does not run an execution twice")]
     #[n(11)]
     AlreadyEnded,
+    /// Starting it would leave the board too little memory.
+    #[error(
+        "does not have the memory now: {} MB available, {} MB asked, {} MB are kept free",
+        available / 1_000_000, asked / 1_000_000, reserve / 1_000_000
+    )]
+    #[n(12)]
+    MemoryLow {
+        /// Bytes available.
+        #[n(0)]
+        available: u64,
+        /// Bytes asked.
+        #[n(1)]
+        asked: u64,
+        /// Bytes kept free.
+        #[n(2)]
+        reserve: u64,
+    },
+    /// What runs waits for memory already.
+    #[error("does not take more work now: what runs here waits for memory")]
+    #[n(13)]
+    MemoryPressure,
+    /// A sensor is at its limit.
+    #[error("does not take work while it is too hot: {zone} at {} of {} degrees", millidegrees / 1_000, limit / 1_000)]
+    #[n(14)]
+    TooHot {
+        /// Which sensor.
+        #[n(0)]
+        zone: String,
+        /// What it shows.
+        #[n(1)]
+        millidegrees: i64,
+        /// At which no more work is taken.
+        #[n(2)]
+        limit: i64,
+    },
+    /// The power supply is too weak.
+    #[error("does not take work while its power supply is too weak")]
+    #[n(15)]
+    UnderVoltage,
+    /// It would leave too little room on the disk.
+    #[error(
+        "does not have the disk now: {} MB available, {} MB asked, {} MB are kept free",
+        available / 1_000_000, asked / 1_000_000, reserve / 1_000_000
+    )]
+    #[n(16)]
+    DiskLow {
+        /// Bytes available.
+        #[n(0)]
+        available: u64,
+        /// Bytes asked.
+        #[n(1)]
+        asked: u64,
+        /// Bytes kept free.
+        #[n(2)]
+        reserve: u64,
+    },
+    /// The disk cannot be written.
+    #[error("does not take work while its disk cannot be written")]
+    #[n(17)]
+    DiskReadOnly,
+    /// The kernel does not hold containers to their memory limits, and the operator insists.
+    #[error("does not run containers without memory limits, and its kernel has none")]
+    #[n(18)]
+    MemoryLimitsOff,
 }
 
 impl RejectReason {
     /// Whether asking the same node again later can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::EngineAway { .. } | Self::QueueFull { .. })
+        matches!(
+            self,
+            Self::EngineAway { .. }
+                | Self::QueueFull { .. }
+                | Self::MemoryLow { .. }
+                | Self::MemoryPressure
+                | Self::TooHot { .. }
+                | Self::UnderVoltage
+                | Self::DiskLow { .. }
+                | Self::DiskReadOnly
+        )
     }
 
     /// What the user can do.
@@ -136,6 +210,24 @@ impl RejectReason {
             Self::BadSpec { .. } => "correct the task's engine parameters",
             Self::AlreadyEnded => "submit the job again",
             Self::LabelsDoNotMatch => "change the job's constraints or the node's --labels",
+            Self::MemoryLow { .. } | Self::MemoryPressure => {
+                "ask for less memory, stop something on the node, or set QueueTimeout so that the job waits"
+            }
+            Self::TooHot { .. } => {
+                "cool the node, or set QueueTimeout so that the job waits until it is cooler"
+            }
+            Self::UnderVoltage => {
+                "give the node a stronger power supply or a shorter cable; a job with QueueTimeout waits"
+            }
+            Self::DiskLow { .. } => {
+                "free space on the node's disk, or set QueueTimeout so that the job waits"
+            }
+            Self::DiskReadOnly => {
+                "check the node's disk (dmesg) and mount it writable; a job with QueueTimeout waits"
+            }
+            Self::MemoryLimitsOff => {
+                "codling node describe on the node shows how to switch them on; or leave out --require-memory-limits"
+            }
         }
     }
 }

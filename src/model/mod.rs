@@ -16,8 +16,12 @@
 //! | `record` | what is stored, and the batch that stores it |
 //! | `request` | what the REST API asks, and what it is told |
 //! | `node` | what a node says of itself |
+//! | `board` | what its board is like at a moment |
+//! | `condition` | what is not as it should be |
 
 mod bid;
+mod board;
+mod condition;
 mod evaluation;
 mod execution;
 mod failure;
@@ -35,6 +39,11 @@ mod task;
 mod time;
 
 pub use bid::{BidVerdict, RejectReason};
+pub use board::{
+    BoardReading, DiskMode, DiskReading, Heat, MemoryController, MemoryPressure, MemoryReading,
+    Throttle,
+};
+pub use condition::{Condition, ConditionChange, ConditionKind};
 pub use evaluation::{Evaluation, EvaluationStatus, EvaluationTrigger};
 pub use execution::{DesiredState, Execution, ExecutionState};
 pub use failure::{Failure, FailureKind};
@@ -42,7 +51,7 @@ pub use history::{HistoryItem, HistoryLevel, Topic};
 pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};
 pub use job::{Constraint, Job, JobState, JobType};
 pub use message::Message;
-pub use node::{BoardFacts, EngineFacts, NodeInfo, NodeRole, NodeRoles, Origin};
+pub use node::{BoardFacts, EngineFacts, MemoryLimits, NodeInfo, NodeRole, NodeRoles, Origin};
 pub use outcome::{Outcome, RUN_OUTPUT_MAX, RunOutput};
 pub use params::{DockerSpec, Params, SpecConfig, SpecError};
 pub use record::{

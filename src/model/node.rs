@@ -1,6 +1,6 @@
 //! What a node says of itself, and the facts it is told by its devices.
 
-use super::{NodeId, Resources};
+use super::{Condition, NodeId, Resources};
 use std::collections::BTreeMap;
 
 /// Which roles a node has; at least one.
@@ -34,6 +34,16 @@ impl NodeRoles {
                 | (Self::Compute, NodeRole::Compute)
         )
     }
+}
+
+/// What becomes of jobs where the kernel does not limit memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MemoryLimits {
+    /// They run, one at a time.
+    #[default]
+    Preferred,
+    /// They are refused.
+    Required,
 }
 
 /// Where a value came from.
@@ -113,4 +123,6 @@ pub struct NodeInfo {
     pub enqueued: usize,
     /// The engine, or why there is none.
     pub engine: Result<EngineFacts, String>,
+    /// What is not as it should be.
+    pub conditions: Vec<Condition>,
 }

@@ -7,10 +7,11 @@ use super::NodeError;
 use super::driver::{Driver, NodeEvent};
 use super::finder::Finder;
 use super::lock::{self, DataDirLock};
+use super::notices::health_config;
 use super::perform::{Performer, Preparation};
-use crate::agent::{AgentConfig, Capacity};
+use crate::agent::{AgentConfig, Capacity, Health};
 use crate::api::{self, ApiBackend, ApiServer, Limits, StoreReads};
-use crate::board::{self, BootClock};
+use crate::board::{self, BootClock, Sensors};
 use crate::config::{Config, StoreKind};
 use crate::engine::{ContainerEngine, Engine, JOB_OUTPUT_MAX_DEFAULT, SocketSearch};
 use crate::model::{NodeId, Origin, Resources, StoredState};
@@ -146,7 +147,10 @@ impl Node {
             live_jobs: stored.live_jobs.len(),
             live_executions: stored.live_executions.len(),
         };
+        let health = Health::new(health_config(config, root), clock.now());
+        let sensors = Sensors::find(root, dir);
         let config = AgentConfig {
+            memory_limits: config.require_memory_limits.value,
             labels: labels(config, &id),
             me: id,
             roles: config.node_type.value,
@@ -158,6 +162,8 @@ impl Node {
         let driver = Driver {
             config,
             clock,
+            sensors,
+            health,
             store,
             calls,
             performer,

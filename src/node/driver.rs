@@ -4,10 +4,12 @@ use super::NodeError;
 use super::finder::{EngineNews, Finder};
 use super::perform::{News, Performer};
 use super::requests::Requests;
-use crate::agent::{Agent, AgentConfig, Event, Gate, Output, TURN_EVENTS_MAX};
+use crate::agent::{Agent, AgentConfig, Event, Fact, Gate, Health, Output, TURN_EVENTS_MAX};
 use crate::api::ApiCall;
-use crate::board::BootClock;
-use crate::model::{ApiReply, Batch, DenyReason, EngineFacts, Now, StoredState};
+use crate::board::{BootClock, Sensors};
+use crate::model::{
+    ApiReply, Batch, ConditionChange, DenyReason, EngineFacts, Now, RequestId, StoredState,
+};
 use crate::store::{Store, StoreError, StoreReport, WriterRefusal};
 use crate::swarm::HostEvent;
 use async_channel::Receiver;
@@ -41,6 +43,8 @@ pub enum NodeEvent {
     StoreBack,
     /// Something about the swarm.
     Swarm(HostEvent),
+    /// Something is not as it should be, or is again.
+    Condition(ConditionChange),
 }
 
 /// What the loop waits for.
@@ -73,6 +77,8 @@ enum Deciders {
 pub(super) struct Driver {
     pub(super) config: AgentConfig,
     pub(super) clock: BootClock,
+    pub(super) sensors: Sensors,
+    pub(super) health: Health,
     pub(super) store: Store,
     pub(super) calls: Receiver<ApiCall>,
     pub(super) performer: Performer,
@@ -122,6 +128,7 @@ impl Driver {
             engine: None,
             tell,
         };
+        this.tell_standing();
         let mut stop = std::pin::pin!(stop);
         loop {
             this.turn()?;
@@ -209,7 +216,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
             }
             Input::Engine(news) => self.engine(news, now),
             Input::Store(report) => return self.report(report, now),
-            Input::Swarm(event) => (self.tell)(NodeEvent::Swarm(event)),
+            Input::Swarm(event) => self.swarm(event, now),
             Input::Deadline => self.deadline(now)?,
             Input::Stop => {}
         }
@@ -217,22 +224,61 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     }
 
     fn event(&mut self, event: Event, now: Now) {
-        if let Deciders::Working { agent, .. } = &mut self.deciders {
-            agent.handle(event, now);
+        let Deciders::Working { agent, .. } = &mut self.deciders else {
+            return;
+        };
+        let reading = agent
+            .wants_board(&event, now)
+            .then(|| self.parts.sensors.read());
+        if let Some(reading) = &reading {
+            agent.handle(Event::Board(reading.clone()), now);
+        }
+        agent.handle(event, now);
+        if let Some(reading) = reading {
+            self.note(Fact::Board(reading), now);
         }
     }
 
+    /// Tells what does not hold any more and what does since now.
+    fn note(&mut self, fact: Fact, now: Now) {
+        for change in self.parts.health.note(fact, now) {
+            (self.tell)(NodeEvent::Condition(change));
+        }
+    }
+
+    /// Tells what is not as it should be at the start.
+    fn tell_standing(&mut self) {
+        let now = self.parts.clock.now();
+        for condition in self.parts.health.conditions(now) {
+            (self.tell)(NodeEvent::Condition(ConditionChange::Began(condition)));
+        }
+        let reading = self.parts.sensors.read();
+        self.note(Fact::Board(reading), now);
+    }
+
+    fn swarm(&mut self, event: HostEvent, now: Now) {
+        match &event {
+            HostEvent::PeerUnreachable { peer, reason } => {
+                let (peer, why) = (peer.clone(), reason.clone());
+                self.note(Fact::PeerLost { peer, why }, now);
+            }
+            HostEvent::PeerConnected { peer, .. } => {
+                self.note(Fact::PeerBack { peer: peer.clone() }, now);
+            }
+            HostEvent::Listening { .. }
+            | HostEvent::ListeningEnded { .. }
+            | HostEvent::PeerIdentified { .. }
+            | HostEvent::PeerDisconnected { .. } => {}
+        }
+        (self.tell)(NodeEvent::Swarm(event));
+    }
+
     fn call(&mut self, call: ApiCall, now: Now) {
-        match &mut self.deciders {
-            Deciders::Working { agent, .. } => {
+        match &self.deciders {
+            Deciders::Working { .. } => {
                 let id = self.requests.keep(call.reply);
-                agent.handle(
-                    Event::Request {
-                        id,
-                        request: call.request,
-                    },
-                    now,
-                );
+                let request = call.request;
+                self.event(Event::Request { id, request }, now);
             }
             Deciders::Rebuilding { .. } => {
                 call.reply
@@ -242,20 +288,24 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     }
 
     fn engine(&mut self, news: EngineNews, now: Now) {
-        let (seen, event) = match news {
+        let (seen, fact, event) = match news {
             EngineNews::Found {
                 number,
                 facts,
                 containers,
             } => {
+                let fact = Fact::EngineFound(facts.clone());
                 let event = Event::EngineFound {
                     number,
                     facts: facts.clone(),
                     containers,
                 };
-                (Ok(facts), event)
+                (Ok(facts), fact, event)
             }
-            EngineNews::Away { why } => (Err(why.clone()), Event::EngineAway { why }),
+            EngineNews::Away { why } => {
+                let fact = Fact::EngineAway { why: why.clone() };
+                (Err(why.clone()), fact, Event::EngineAway { why })
+            }
         };
         if self.engine.as_ref() != Some(&seen) {
             (self.tell)(match &seen {
@@ -264,6 +314,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
             });
             self.engine = Some(seen);
         }
+        self.note(fact, now);
         self.event(event, now);
     }
 
@@ -312,9 +363,9 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
 
     /// A crash of the deciders, not of the process.
     fn commit_failed(&mut self, error: &StoreError, now: Now) {
-        (self.tell)(NodeEvent::StoreFailed {
-            why: error.to_string(),
-        });
+        let why = error.to_string();
+        (self.tell)(NodeEvent::StoreFailed { why: why.clone() });
+        self.note(Fact::StoreFailed { why }, now);
         let rebuilding = Deciders::Rebuilding {
             stored: None,
             reopen_at_ms: Some(now.boot_ms + REOPEN_AFTER_MS.0),
@@ -343,6 +394,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
             // What an earlier agent's search found is of that agent's time.
             while self.parts.engine_news.try_recv().is_ok() {}
             (self.tell)(NodeEvent::StoreBack);
+            self.note(Fact::StoreBack, self.parts.clock.now());
         }
         let Deciders::Working { agent, gate } = &mut self.deciders else {
             return Ok(());
@@ -370,7 +422,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     fn perform(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Reply { request, reply } => self.requests.answer(request, *reply),
+                Output::Reply { request, reply } => self.reply(request, *reply),
                 Output::Begin { id, activity } => self.parts.performer.begin(id, activity),
                 Output::Stop { id } => self.parts.performer.stop(&id),
                 Output::Find { number } => self.parts.finder.find(number),
@@ -378,6 +430,14 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                 Output::Send { to, message } => log::debug!("not sent to {to}: {message:?}"),
             }
         }
+    }
+
+    /// Answers a request. What is not as it should be is known here, not by an agent, which it may outlive.
+    fn reply(&mut self, request: RequestId, mut reply: ApiReply) {
+        if let ApiReply::Node(node) = &mut reply {
+            node.conditions = self.parts.health.conditions(self.parts.clock.now());
+        }
+        self.requests.answer(request, reply);
     }
 
     /// Commits what is left, lets activities go with their containers running, and closes the store.

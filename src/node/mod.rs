@@ -25,9 +25,11 @@ mod driver;
 mod error;
 mod finder;
 mod lock;
+mod notices;
 mod perform;
 mod requests;
 
 pub use assembly::{Node, Started};
 pub use driver::NodeEvent;
 pub use error::{NodeError, Taken};
+pub use notices::engine_hint;

@@ -137,6 +137,16 @@ impl Bench {
 
     /// The same with other roles.
     pub(crate) fn of(roles: NodeRoles, stored: StoredState, now: Now) -> Self {
+        Self::with(roles, MemoryLimits::Preferred, stored, now)
+    }
+
+    /// The same, which may insist on memory limits.
+    pub(crate) fn with(
+        roles: NodeRoles,
+        memory_limits: MemoryLimits,
+        stored: StoredState,
+        now: Now,
+    ) -> Self {
         let config = AgentConfig {
             me: NodeId::from(ME),
             roles,
@@ -148,6 +158,7 @@ impl Bench {
                 gpus: 0,
             },
             total_origin: Origin::Default,
+            memory_limits,
             seed: [7; 32],
         };
         let agent = Agent::recover(config, stored, now);
@@ -193,6 +204,26 @@ impl Bench {
             facts,
             containers,
         })
+    }
+
+    /// An engine that cannot limit memory answers.
+    pub(crate) fn engine_without_limits(&mut self) -> Turn {
+        let facts = EngineFacts {
+            name: "Podman".to_owned(),
+            socket: "/engine.sock".to_owned(),
+            enforces_memory: false,
+        };
+        let (number, containers) = (u64::MAX, vec![]);
+        self.event(Event::EngineFound {
+            number,
+            facts,
+            containers,
+        })
+    }
+
+    /// Whether the board is to be read before this event.
+    pub(crate) fn wants_board(&self, event: &Event) -> bool {
+        self.agent.wants_board(event, self.now)
     }
 
     /// No engine answers.

@@ -4,7 +4,9 @@
 
 mod bench;
 mod found;
+mod health;
 mod orders;
+mod pressure;
 mod promises;
 mod recovery;
 mod room;

@@ -207,6 +207,7 @@ pub(super) fn node_info() -> NodeInfo {
             socket: "/run/podman/podman.sock".into(),
             enforces_memory: true,
         }),
+        conditions: Vec::new(),
     }
 }
 

@@ -7,9 +7,9 @@ use codling::agent::{
     Activity, ActivityId, ActivityResult, Agent, AgentConfig, Event, Gate, Output, Progress,
 };
 use codling::model::{
-    ApiReply, ApiRequest, Batch, BootId, EngineFacts, Job, JobId, JobState, JobType, NodeId,
-    NodeRoles, Now, Origin, Params, RequestId, Resources, RunOutput, SpecConfig, StoreAnswer,
-    StoreQuery, Submission, Task, UnixMs,
+    ApiReply, ApiRequest, Batch, BootId, EngineFacts, Job, JobId, JobState, JobType, MemoryLimits,
+    NodeId, NodeRoles, Now, Origin, Params, RequestId, Resources, RunOutput, SpecConfig,
+    StoreAnswer, StoreQuery, Submission, Task, UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 use serde_json::json;
@@ -90,6 +90,7 @@ impl Life {
                 gpus: 0,
             },
             total_origin: Origin::Default,
+            memory_limits: MemoryLimits::Preferred,
             seed: agent_seed,
         };
         let agent = Agent::recover(config, stored, now(boot_ms));

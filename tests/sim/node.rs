@@ -13,7 +13,8 @@ use codling::agent::{
     Activity, ActivityId, Agent, AgentConfig, Event, Gate, Output, TURN_EVENTS_MAX,
 };
 use codling::model::{
-    ApiRequest, Message, NodeId, NodeRoles, Origin, RequestId, Resources, StoredState, WriteKind,
+    ApiRequest, MemoryLimits, Message, NodeId, NodeRoles, Origin, RequestId, Resources,
+    StoredState, WriteKind,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -171,6 +172,7 @@ impl World {
             labels: BTreeMap::new(),
             total: node.total,
             total_origin: Origin::Default,
+            memory_limits: MemoryLimits::Preferred,
             seed: node.seed,
         };
         let agent = Agent::recover(config, stored, node.clock.now(self.at_ms));

@@ -64,6 +64,25 @@ pub(super) fn reject_reasons() -> Vec<RejectReason> {
         RejectReason::BadSpec { problem: word() },
         RejectReason::LabelsDoNotMatch,
         RejectReason::AlreadyEnded,
+        RejectReason::MemoryLow {
+            available: 1,
+            asked: 2,
+            reserve: 3,
+        },
+        RejectReason::MemoryPressure,
+        RejectReason::TooHot {
+            zone: word(),
+            millidegrees: 1,
+            limit: 2,
+        },
+        RejectReason::UnderVoltage,
+        RejectReason::DiskLow {
+            available: 1,
+            asked: 2,
+            reserve: 3,
+        },
+        RejectReason::DiskReadOnly,
+        RejectReason::MemoryLimitsOff,
     ]
 }
 

@@ -7,7 +7,8 @@ mod labels;
 mod support;
 
 use crate::agent::Capacity;
-use crate::model::{EngineFacts, Job, RejectReason, Resources};
+use crate::agent::pressure;
+use crate::model::{BoardReading, EngineFacts, Job, MemoryLimits, RejectReason, Resources};
 use std::collections::BTreeMap;
 
 /// What is known of the container engine.
@@ -29,6 +30,10 @@ pub(crate) struct Offer<'a> {
     pub(crate) labels: &'a BTreeMap<String, String>,
     /// Executions held now.
     pub(crate) held: usize,
+    /// What becomes of jobs where the kernel does not limit memory.
+    pub(crate) memory_limits: MemoryLimits,
+    /// The board now; `None` while nobody has read it.
+    pub(crate) board: Option<&'a BoardReading>,
 }
 
 /// What would be set aside for the job, if this node bids.
@@ -38,5 +43,20 @@ pub(crate) struct Offer<'a> {
 pub(crate) fn consider(job: &Job, offer: &Offer<'_>) -> Result<Resources, RejectReason> {
     support::check(job, offer.engine)?;
     labels::check(job, offer.labels)?;
-    fit::check(job, offer)
+    memory_limits(offer)?;
+    let resources = fit::check(job, offer)?;
+    if let Some(board) = offer.board {
+        pressure::check(board, &resources)?;
+    }
+    Ok(resources)
+}
+
+/// The operator may insist on limits that the kernel enforces.
+fn memory_limits(offer: &Offer<'_>) -> Result<(), RejectReason> {
+    match (offer.memory_limits, offer.engine) {
+        (MemoryLimits::Required, EngineView::Here(facts)) if !facts.enforces_memory => {
+            Err(RejectReason::MemoryLimitsOff)
+        }
+        _ => Ok(()),
+    }
 }

@@ -82,6 +82,8 @@ impl Compute {
             engine: &self.engine,
             labels: &self.labels,
             held: self.held.len(),
+            memory_limits: self.memory_limits,
+            board: self.board.as_ref().map(|(_, reading)| reading),
         };
         let verdict = match bidding::consider(&job, &offer) {
             Ok(resources) => {

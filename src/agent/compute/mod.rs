@@ -16,12 +16,16 @@ mod timers;
 
 use super::bidding::EngineView;
 use super::mail::Desk;
+use super::pressure::READING_FRESH_MS;
 use super::recovery::Orphans;
 use super::retry::Retry;
-use super::{Activity, ActivityId, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes};
+use super::{
+    Activity, ActivityId, AgentConfig, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes,
+};
 use crate::model::{
-    ComputeState, ContainerId, Deadline, Delivery, ExecutionId, ExecutionRecord, Failure, Message,
-    NodeId, NodeInfo, Now, Outcome, Resources, RunOutput, Timer, Write, WriteKind,
+    BoardReading, ComputeState, ContainerId, Deadline, Delivery, ExecutionId, ExecutionRecord,
+    Failure, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome, RunOutput, Timer, Write,
+    WriteKind,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -45,6 +49,9 @@ pub(crate) struct Compute {
     capacity: Capacity,
     labels: BTreeMap<String, String>,
     engine: EngineView,
+    memory_limits: MemoryLimits,
+    /// The board as it was last read, and when on the boot clock.
+    board: Option<(u64, BoardReading)>,
     held: BTreeMap<ExecutionId, Held>,
     /// Accepted executions that wait for capacity, in the order of their acceptance. Never overtaken.
     queue: VecDeque<ExecutionId>,
@@ -149,11 +156,13 @@ impl Held {
 }
 
 impl Compute {
-    pub(crate) fn new(total: Resources, labels: BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(config: &AgentConfig) -> Self {
         Self {
-            capacity: Capacity::new(total),
-            labels,
+            capacity: Capacity::new(config.total),
+            labels: config.labels.clone(),
             engine: EngineView::Unknown,
+            memory_limits: config.memory_limits,
+            board: None,
             held: BTreeMap::new(),
             queue: VecDeque::new(),
             early_asks: BTreeMap::new(),
@@ -189,6 +198,18 @@ impl Compute {
             info.engines = vec!["docker".to_owned()];
             info.publishers = vec!["noop".to_owned()];
         }
+    }
+
+    /// Whether the last reading of the board is too old to judge by.
+    pub(crate) fn wants_board(&self, now: Now) -> bool {
+        self.board
+            .as_ref()
+            .is_none_or(|(at_ms, _)| now.boot_ms.saturating_sub(*at_ms) >= READING_FRESH_MS)
+    }
+
+    /// What the board is like now.
+    pub(crate) fn board_read(&mut self, reading: BoardReading, now: Now) {
+        self.board = Some((now.boot_ms, reading));
     }
 
     /// Moves the records that changed since the last turn into `writes`.

@@ -1,11 +1,12 @@
 //! What a node says of itself, as clients read it (rest-api.md 3.9).
 
+use super::time::rfc3339;
 use super::{Json, build_version};
-use crate::model::{NodeInfo, NodeRole, NodeRoles, Resources};
+use crate::model::{Condition, NodeInfo, NodeRole, NodeRoles, Resources};
 use serde_json::Number;
 
 /// The body of `agent/node`. Beside the documented keys it has `Codling`, which clients ignore: where the capacity comes
-/// from, which engine answers, or why none does.
+/// from, which engine answers, or why none does, and what is not as it should be.
 pub(in crate::api) fn node_info(node: &NodeInfo) -> Json {
     let compute = node.roles.has(NodeRole::Compute);
     Json::object()
@@ -55,6 +56,23 @@ fn own(node: &NodeInfo) -> Json {
         )
         .with("CapacityOrigin", node.total_origin.to_string())
         .with("Engine", engine)
+        .with(
+            "Conditions",
+            Json::List(node.conditions.iter().map(condition).collect()),
+        )
+}
+
+/// One condition. `Since` is absent while the clock is not set; `ForSeconds` always tells.
+fn condition(condition: &Condition) -> Json {
+    let since = condition
+        .since
+        .map_or(Json::Null, |since| rfc3339(Some(since)).into());
+    Json::object()
+        .with("Code", condition.kind.code())
+        .with_some("Since", since)
+        .with("ForSeconds", condition.lasts_ms / 1_000)
+        .with("Message", condition.text.as_str())
+        .with("Hint", condition.hint.as_str())
 }
 
 /// Quantities as numbers: cores, bytes, bytes, GPUs; zero ones are left out (rest-api.md 3.7).

@@ -2,10 +2,9 @@
 //!
 //! An idle node says nothing. A state that lasts is told once.
 
-use crate::board::engine_install_line;
 use crate::config::Config;
-use crate::model::{Origin, Resources};
-use crate::node::{NodeEvent, Started};
+use crate::model::{ConditionChange, ConditionKind, Origin, Resources};
+use crate::node::{NodeEvent, Started, engine_hint};
 use crate::swarm::HostEvent;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -91,9 +90,6 @@ impl Report {
             NodeEvent::EngineFound(facts) => {
                 if self.engine != EngineTold::Found {
                     log::info!("engine {} on {}", facts.name, facts.socket);
-                    if !facts.enforces_memory {
-                        log::warn!("this engine cannot limit the memory of containers");
-                    }
                 }
                 self.engine = EngineTold::Found;
             }
@@ -101,7 +97,10 @@ impl Report {
                 match self.engine {
                     EngineTold::Nothing => {
                         log::warn!("{why}; the node looks again by itself");
-                        log::warn!("{}", self.engine_hint());
+                        log::warn!(
+                            "{}",
+                            engine_hint(Path::new("/"), self.uid, &self.socket_origin)
+                        );
                     }
                     EngineTold::Found => log::warn!("the engine is away: {why}"),
                     EngineTold::Away => {}
@@ -115,20 +114,34 @@ impl Report {
             }
             NodeEvent::StoreBack => log::info!("the store is back"),
             NodeEvent::Swarm(event) => swarm(event),
+            NodeEvent::Condition(change) => condition(change),
         }
     }
 }
 
-impl Report {
-    /// How to get an engine, and that one elsewhere is not used where the operator has named its place.
-    fn engine_hint(&self) -> String {
-        let line = engine_install_line(Path::new("/"), self.uid);
-        match &self.socket_origin {
-            Origin::Default => format!("get one running with: {line}"),
-            origin => format!(
-                "get one running with: {line}  (it must listen there, as {origin} says; without that any engine of this board is used)"
-            ),
+/// A condition begins with its hint and ends with a word. Engine, store and peers have lines of their own.
+fn condition(change: &ConditionChange) {
+    let has_lines_of_its_own = |kind| {
+        matches!(
+            kind,
+            ConditionKind::EngineAway
+                | ConditionKind::StoreFailed
+                | ConditionKind::PeersUnreachable
+        )
+    };
+    match change {
+        ConditionChange::Began(condition) if !has_lines_of_its_own(condition.kind) => {
+            log::warn!(
+                "{} ({}); {}",
+                condition.text,
+                condition.kind.code(),
+                condition.hint
+            );
         }
+        ConditionChange::Ended(kind) if !has_lines_of_its_own(*kind) => {
+            log::info!("no longer so: {}", kind.code());
+        }
+        ConditionChange::Began(_) | ConditionChange::Ended(_) => {}
     }
 }
 
@@ -203,19 +216,6 @@ mod tests {
             let line = run_command(api.parse().unwrap());
             assert!(line.starts_with(command), "{line}");
         }
-    }
-
-    #[test]
-    fn an_engine_that_is_missing_where_the_operator_said_is_not_just_installed_elsewhere() {
-        let named = Report::new(0, Origin::Flag("engine-socket".into()));
-        let hint = named.engine_hint();
-        assert!(
-            hint.contains("must listen there, as flag --engine-socket says"),
-            "{hint}"
-        );
-        let searched = Report::new(0, Origin::Default).engine_hint();
-        assert!(searched.starts_with("get one running with: "), "{searched}");
-        assert!(!searched.contains("must listen"), "{searched}");
     }
 
     #[test]
