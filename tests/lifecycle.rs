@@ -1,25 +1,16 @@
-//! The job suite: whole jobs through the real node, each case on every engine.
+//! Jobs through the real node in real containers.
 
+use crate::support::engines::Real;
 use crate::support::jobs::{self, shell};
 use crate::support::node::TestNode;
-use crate::support::stand::{Stand, on_every_engine};
 use crate::support::wait;
 use codling::node::NodeEvent;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-on_every_engine! {
-    a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back,
-    every_replica_of_a_job_runs_once_and_knows_its_number,
-    a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it,
-    a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exit_code,
-    a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again,
-    a_stopped_job_ends_its_container_and_stays_stopped,
-    a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason,
-    what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it,
-    a_missing_image_and_a_missing_command_are_failures_of_their_own_kind,
-    two_nodes_on_one_engine_leave_each_others_containers_alone,
-    without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeout_waits_for_the_engine,
-    a_token_names_one_job_also_after_a_restart_and_refuses_another,
+fn node(dir: &TempDir) -> TestNode {
+    let engine = Real::Podman.socket();
+    TestNode::start(dir.path(), &[("engine-socket", engine.to_str().unwrap())])
 }
 
 fn state(ended: &Value) -> &str {
@@ -37,9 +28,10 @@ fn error(ended: &Value) -> &Value {
     &items.iter().rfind(is_error).expect("an error item")["Event"]
 }
 
-fn a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back(on: &Stand) {
+#[test]
+fn a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back() {
     let dir = tempfile::tempdir().unwrap();
-    let node = on.node(dir.path());
+    let node = node(&dir);
     let job = node.submit(&shell("echo hi; echo oops >&2; exit 3"));
     let ended = node.ended(&job);
     assert_eq!(state(&ended), "Completed", "{ended:#}");
@@ -52,13 +44,14 @@ fn a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back(on: &St
     assert_eq!(output["Stdout"], "hi\n");
     assert_eq!(output["stderr"], "oops\n");
     assert_eq!(output["ExitCode"], 3);
-    on.until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
     node.stop().unwrap();
 }
 
-fn every_replica_of_a_job_runs_once_and_knows_its_number(on: &Stand) {
+#[test]
+fn every_replica_of_a_job_runs_once_and_knows_its_number() {
     let dir = tempfile::tempdir().unwrap();
-    let node = on.node(dir.path());
+    let node = node(&dir);
     let mut submission = shell("echo $BACALHAU_PARTITION_INDEX of $BACALHAU_PARTITION_COUNT");
     submission["Job"]["Count"] = json!(3);
     let ended = node.ended(&node.submit(&submission));
@@ -72,20 +65,21 @@ fn every_replica_of_a_job_runs_once_and_knows_its_number(on: &Stand) {
     assert_eq!(printed, ["0 of 3\n", "1 of 3\n", "2 of 3\n"]);
 }
 
-fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it(on: &Stand) {
+#[test]
+fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it() {
     let dir = tempfile::tempdir().unwrap();
-    let first = on.node(dir.path());
+    let first = node(&dir);
     let job = first.submit(&shell("echo begun; sleep 3; echo done; exit 7"));
     first.running(&job);
     let id = first.id.clone();
     first.stop().unwrap();
     assert_eq!(
-        on.containers_of(&id).len(),
+        Real::Podman.containers_of(&id).len(),
         1,
         "the container is left running"
     );
 
-    let second = on.node(dir.path());
+    let second = node(&dir);
     assert_eq!(second.id, id, "the identity stays");
     let ended = second.ended(&job);
     assert_eq!(
@@ -95,40 +89,45 @@ fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it(on: 
     );
     assert_eq!(execution(&ended)["RunOutput"]["Stdout"], "begun\ndone\n");
     assert_eq!(execution(&ended)["RunOutput"]["ExitCode"], 7);
-    on.until_no_container_of(&id);
+    Real::Podman.until_no_container_of(&id);
 }
 
-fn a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exit_code(on: &Stand) {
+#[test]
+fn a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exit_code() {
     let dir = tempfile::tempdir().unwrap();
-    let first = on.node(dir.path());
+    let first = node(&dir);
     let job = first.submit(&shell("sleep 1; echo late; exit 9"));
     first.running(&job);
     let id = first.id.clone();
     first.stop().unwrap();
-    wait::until("the container ends", || match on.containers_of(&id) {
-        runs if runs == [false] => Ok(()),
-        runs => Err(runs),
+    wait::until("the container ends", || {
+        let states = Real::Podman.containers_of(&id);
+        if states.len() == 1 && states[0].starts_with("Exited") {
+            Ok(())
+        } else {
+            Err(states)
+        }
     });
-    let second = on.node(dir.path());
+    let second = node(&dir);
     let ended = second.ended(&job);
     assert_eq!(state(&ended), "Completed", "{ended:#}");
     assert_eq!(execution(&ended)["RunOutput"]["Stdout"], "late\n");
     assert_eq!(execution(&ended)["RunOutput"]["ExitCode"], 9);
-    on.until_no_container_of(&id);
+    Real::Podman.until_no_container_of(&id);
 }
 
-fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again(
-    on: &Stand,
-) {
+#[test]
+fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again()
+ {
     let dir = tempfile::tempdir().unwrap();
-    let first = on.node(dir.path());
+    let first = node(&dir);
     let job = first.submit(&shell("echo $BACALHAU_EXECUTION_ID; sleep 3"));
     first.running(&job);
     let id = first.id.clone();
     first.stop().unwrap();
-    on.remove_containers_of(&id);
+    Real::Podman.remove_containers_of(&id);
 
-    let second = on.node(dir.path());
+    let second = node(&dir);
     let ended = second.ended(&job);
     assert_eq!(state(&ended), "Completed", "{ended:#}");
     let executions = ended["Executions"]["Items"].as_array().unwrap();
@@ -137,12 +136,13 @@ fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_befor
     assert_eq!(error(&ended)["Details"]["ErrorCode"], "ContainerLost");
     let printed = format!("{}\n", executions[1]["ID"].as_str().unwrap());
     assert_eq!(executions[1]["RunOutput"]["Stdout"], printed, "{ended:#}");
-    on.until_no_container_of(&id);
+    Real::Podman.until_no_container_of(&id);
 }
 
-fn a_stopped_job_ends_its_container_and_stays_stopped(on: &Stand) {
+#[test]
+fn a_stopped_job_ends_its_container_and_stays_stopped() {
     let dir = tempfile::tempdir().unwrap();
-    let node = on.node(dir.path());
+    let node = node(&dir);
     let job = node.submit(&shell("trap 'exit 0' TERM; while true; do sleep 1; done"));
     node.running(&job);
     let stopping = node.call(
@@ -151,7 +151,7 @@ fn a_stopped_job_ends_its_container_and_stays_stopped(on: &Stand) {
         Some(&json!({"reason": "enough"})),
     );
     assert_eq!(stopping.status, 200, "{}", stopping.body);
-    on.until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
     let ended = node.ended(&job);
     assert_eq!(state(&ended), "Stopped");
     assert_eq!(ended["Job"]["State"]["Message"], "enough");
@@ -162,9 +162,10 @@ fn a_stopped_job_ends_its_container_and_stays_stopped(on: &Stand) {
     );
 }
 
-fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason(on: &Stand) {
+#[test]
+fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason() {
     let dir = tempfile::tempdir().unwrap();
-    let node = on.node(dir.path());
+    let node = node(&dir);
     let mut submission = shell("echo begun; trap 'exit 0' TERM; while true; do sleep 1; done");
     submission["Job"]["Tasks"][0]["Timeouts"] = json!({"ExecutionTimeout": 1});
     let ended = node.ended(&node.submit(&submission));
@@ -175,12 +176,13 @@ fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason
         "begun\n",
         "what it had printed is kept"
     );
-    on.until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
 }
 
-fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it(on: &Stand) {
+#[test]
+fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
-    let node = on.node(dir.path());
+    let node = node(&dir);
     let with = |key: &str, value: Value| {
         let mut submission = shell("true");
         submission["Job"]["Tasks"][0][key] = value;
@@ -217,13 +219,19 @@ fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it(on: &S
     }
 }
 
-fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind(on: &Stand) {
+#[test]
+fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind() {
     let dir = tempfile::tempdir().unwrap();
-    let node = on.node_with(dir.path(), &[("image-pull", "never")]);
+    let engine = Real::Podman.socket();
+    let flags = [
+        ("engine-socket", engine.to_str().unwrap()),
+        ("image-pull", "never"),
+    ];
+    let node = TestNode::start(dir.path(), &flags);
     let ended = node.ended(&node.submit(&jobs::command("localhost/absent:latest", &["true"])));
     assert_eq!(
         error(&ended)["Details"]["ErrorCode"],
-        "ImageNotFound",
+        "ImageNotHere",
         "{ended:#}"
     );
     let ended = node.ended(&node.submit(&jobs::command(jobs::IMAGE, &["/no/such/command"])));
@@ -232,15 +240,16 @@ fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind(on: &Sta
         "Entrypoint",
         "{ended:#}"
     );
-    on.until_no_container_of(&node.id);
+    Real::Podman.until_no_container_of(&node.id);
 }
 
-fn two_nodes_on_one_engine_leave_each_others_containers_alone(on: &Stand) {
+#[test]
+fn two_nodes_on_one_engine_leave_each_others_containers_alone() {
     let (left, right) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let owner = on.node(left.path());
+    let owner = node(&left);
     let job = owner.submit(&shell("sleep 3; echo mine"));
     owner.running(&job);
-    let other = on.node(right.path());
+    let other = node(&right);
     other.event("the engine is found", |event| {
         matches!(event, NodeEvent::EngineFound(_)).then_some(())
     });
@@ -255,9 +264,9 @@ fn two_nodes_on_one_engine_leave_each_others_containers_alone(on: &Stand) {
     );
 }
 
-fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeout_waits_for_the_engine(
-    on: &Stand,
-) {
+#[test]
+fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeout_waits_for_the_engine()
+ {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("engine.sock");
     let node = TestNode::start(
@@ -276,23 +285,24 @@ fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeou
         .call("GET", &format!("orchestrator/jobs/{waiting}"), None)
         .body;
     assert_eq!(queued["Job"]["State"]["StateType"], "Queued", "{queued:#}");
-    std::os::unix::fs::symlink(on.socket(), &socket).unwrap();
+    std::os::unix::fs::symlink(Real::Podman.socket(), &socket).unwrap();
     let ended = node.ended(&waiting);
     let executions = ended["Executions"]["Items"].as_array().unwrap();
     let ran = executions.last().unwrap();
     assert_eq!(ran["RunOutput"]["Stdout"], "patience\n", "{ended:#}");
 }
 
-fn a_token_names_one_job_also_after_a_restart_and_refuses_another(on: &Stand) {
+#[test]
+fn a_token_names_one_job_also_after_a_restart_and_refuses_another() {
     let dir = tempfile::tempdir().unwrap();
-    let first = on.node(dir.path());
+    let first = node(&dir);
     let mut submission = shell("true");
     submission["IdempotencyToken"] = json!("token-1");
     let job = first.submit(&submission);
     assert_eq!(first.submit(&submission), job);
     first.ended(&job);
     first.stop().unwrap();
-    let second = on.node(dir.path());
+    let second = node(&dir);
     assert_eq!(second.submit(&submission), job);
     let mut other = shell("false");
     other["IdempotencyToken"] = json!("token-1");

@@ -24,7 +24,7 @@ mod crash;
 mod faults;
 // The real node against engines that misbehave.
 mod hostile;
-// The job suite: whole jobs on a real Podman, a real Docker and a scripted engine.
+// Jobs through the real node in real containers.
 mod lifecycle;
 // Single promises of the agent, turn by turn.
 mod agent;

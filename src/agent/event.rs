@@ -3,7 +3,7 @@
 use crate::agent::ActivityId;
 use crate::model::{
     ApiRequest, BoardReading, ContainerId, EngineFacts, ExecutionId, Failure, Message, NodeId,
-    RequestId, RunOutput, SpecConfig,
+    PullNews, RequestId, RunOutput, SpecConfig,
 };
 use std::collections::BTreeMap;
 
@@ -73,6 +73,8 @@ pub enum Event {
 /// How far an activity has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// `Prepare`: the image is being pulled.
+    Pulling(PullNews),
     /// `Run`: the container runs.
     Started,
 }

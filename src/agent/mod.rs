@@ -140,7 +140,7 @@ impl Agent {
             Event::Message { from, message } => self.mail.push_back(Mail { from, message }),
             Event::Progress { id, progress } => {
                 if let Some(compute) = &mut self.compute {
-                    compute.progress(&id, &progress, &mut desk);
+                    compute.progress(&id, progress, &mut desk);
                 }
             }
             Event::Done { id, result } => {
@@ -258,6 +258,7 @@ impl Agent {
                 Message::Bid { .. }
                 | Message::Accepted { .. }
                 | Message::Unknown { .. }
+                | Message::Pulling { .. }
                 | Message::Progress { .. }
                 | Message::Outcome { .. } => match &mut self.requester {
                     Some(requester) => requester.hear(&from, message, &mut desk),

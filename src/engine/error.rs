@@ -71,8 +71,8 @@ pub enum EngineError {
         image: String,
         /// The engine's words.
         message: String,
-        /// Whether the registry answered that it has no such image.
-        absent: bool,
+        /// Why, as far as those words tell.
+        cause: PullCause,
     },
     /// The engine did not take the archive.
     #[error("loading the image failed: {message}")]
@@ -159,6 +159,23 @@ pub enum EngineError {
     Source(#[source] io::Error),
 }
 
+/// Why a registry did not give an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PullCause {
+    /// It was reached and has no such image.
+    Absent,
+    /// It was reached and does not give it to this node. Public registries say so of images that they lack, too.
+    Denied,
+    /// It gives no more for now.
+    RateLimited,
+    /// It was not reached, or not to the end.
+    NoNetwork,
+    /// The engine has no room for the image.
+    NoSpace,
+    /// None of these.
+    Other,
+}
+
 /// A candidate socket that was not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
@@ -214,10 +231,15 @@ impl EngineError {
     #[must_use]
     pub fn failure_kind(&self) -> FailureKind {
         match self {
-            Self::NoSuchImage { .. } | Self::PullFailed { absent: true, .. } => {
-                FailureKind::ImageNotFound
-            }
-            Self::PullFailed { .. } => FailureKind::ImagePull,
+            Self::NoSuchImage { .. } => FailureKind::ImageNotFound,
+            Self::PullFailed { cause, .. } => match cause {
+                PullCause::Absent => FailureKind::ImageNotFound,
+                PullCause::Denied => FailureKind::ImageDenied,
+                PullCause::RateLimited => FailureKind::ImageRateLimit,
+                PullCause::NoNetwork => FailureKind::ImageNoNetwork,
+                PullCause::NoSpace => FailureKind::ImageNoSpace,
+                PullCause::Other => FailureKind::ImagePull,
+            },
             Self::BadCommand { .. } => FailureKind::Entrypoint,
             Self::NoSuchContainer { .. } | Self::EndUnknown { .. } => FailureKind::ContainerLost,
             Self::Refused { .. }

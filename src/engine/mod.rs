@@ -18,17 +18,19 @@
 
 mod container;
 mod error;
+mod platform;
 mod seam;
 mod seen;
 mod spec;
 
-pub use container::{ContainerEngine, Patience, SocketSearch};
-pub use error::{EngineError, Skipped};
+pub use container::{ContainerEngine, EndWatch, Patience, SocketSearch};
+pub use error::{EngineError, PullCause, Skipped};
+pub use platform::Platform;
 pub use seam::{Engine, EngineFuture, LogStream};
 pub use seen::{
     ApiVersion, ContainerEnd, ContainerState, Created, EXIT_SIGKILL, EngineKind, EngineProfile,
     FirstBytes, FirstOutput, FoundContainer, HardLimits, ImageFacts, LogChunk, OutputStream,
-    PullProgress, StopCause,
+    StopCause,
 };
 pub use spec::{
     ContainerSpec, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST,

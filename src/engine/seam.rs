@@ -2,9 +2,9 @@
 
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, EngineError, EngineProfile, FirstOutput,
-    FoundContainer, ImageFacts, LogChunk, PullProgress,
+    FoundContainer, ImageFacts, LogChunk,
 };
-use crate::model::{ContainerId, ExecutionId, NodeId};
+use crate::model::{ContainerId, ExecutionId, NodeId, PullProgress};
 use futures_lite::{AsyncRead, Stream};
 use std::future::Future;
 use std::pin::Pin;
@@ -64,8 +64,8 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// Any error of a call.
     fn image<'a>(&'a self, image: &'a str) -> EngineFuture<'a, Option<ImageFacts>>;
 
-    /// Fetches the image from its registry. `progress` is called with the latest news, at most once a line of the
-    /// engine's. Done when it returns `Ok`: the image is here.
+    /// Fetches the image from its registry. `progress` is called with all that has arrived so far, at most once a line of
+    /// the engine's. Done when it returns `Ok`: the image is here. Dropping it ends the pull.
     ///
     /// # Errors
     /// `PullFailed`; `TimedOut` when there was no news for minutes; any error of a call.

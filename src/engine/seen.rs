@@ -1,6 +1,6 @@
 //! What an engine shows: itself, its images, containers and what they printed.
 
-use super::Skipped;
+use super::{Platform, Skipped};
 use crate::model::{ContainerId, EngineFacts, ExecutionId, JobId, RUN_OUTPUT_MAX};
 use std::path::PathBuf;
 
@@ -53,8 +53,8 @@ pub struct EngineProfile {
     pub cgroup_version: u8,
     /// Whether it runs without root.
     pub rootless: bool,
-    /// As the engine spells it, for instance `amd64` or `x86_64`.
-    pub architecture: String,
+    /// What it runs images for.
+    pub platform: Platform,
     /// The hard limits that a container's ulimits must not exceed.
     pub hard_limits: HardLimits,
 }
@@ -112,21 +112,10 @@ pub struct HardLimits {
 pub struct ImageFacts {
     /// Content id.
     pub id: String,
-    /// As the engine spells it; empty if it does not say.
-    pub architecture: String,
+    /// What it was built for.
+    pub platform: Platform,
     /// Bytes on disk; 0 if it does not say.
     pub size_bytes: u64,
-}
-
-/// How far a pull has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PullProgress {
-    /// The engine's latest words, cut at 256 bytes.
-    pub status: String,
-    /// Bytes of the layer that the words are about; 0 if unknown.
-    pub current_bytes: u64,
-    /// Its size; 0 if unknown.
-    pub total_bytes: u64,
 }
 
 /// A container that was made, or that was there already.

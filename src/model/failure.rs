@@ -73,6 +73,24 @@ pub enum FailureKind {
     /// No node answered the ask in time.
     #[n(11)]
     NoAnswer,
+    /// The registry does not give the image to this node.
+    #[n(20)]
+    ImageDenied,
+    /// The registry cannot be reached.
+    #[n(21)]
+    ImageNoNetwork,
+    /// The image does not fit on the node's disk.
+    #[n(22)]
+    ImageNoSpace,
+    /// The registry gives no more images for now.
+    #[n(23)]
+    ImageRateLimit,
+    /// The image is not on the node, and its operator lets it ask no registry.
+    #[n(24)]
+    ImageNotHere,
+    /// The image is made for another kind of machine.
+    #[n(25)]
+    WrongPlatform,
 }
 
 impl FailureKind {
@@ -113,6 +131,24 @@ impl FailureKind {
             Self::BadSpec => "correct the task's engine parameters",
             Self::StoreLost => "submit the job again",
             Self::NoAnswer => "check that the node is connected, then submit the job again",
+            Self::ImageDenied => {
+                "check the image name; an image that needs a login is brought with the engine's own pull, or with: codling image load FILE"
+            }
+            Self::ImageNoNetwork => {
+                "check the node's network and the registry's name, or load the image with: codling image load FILE"
+            }
+            Self::ImageNoSpace => {
+                "make room where the engine keeps its images, for instance with the engine's own: image prune"
+            }
+            Self::ImageRateLimit => {
+                "wait, pull with a login or from a mirror, or load the image with: codling image load FILE"
+            }
+            Self::ImageNotHere => {
+                "load it with: codling image load FILE, or start the node with --image-pull missing"
+            }
+            Self::WrongPlatform => {
+                "use an image that is built for the node's platform, or name one of its tags or digests that is"
+            }
         }
     }
 
@@ -132,6 +168,12 @@ impl FailureKind {
             Self::BadSpec => "BadSpec",
             Self::StoreLost => "StoreLost",
             Self::NoAnswer => "NoAnswer",
+            Self::ImageDenied => "ImageDenied",
+            Self::ImageNoNetwork => "ImageNoNetwork",
+            Self::ImageNoSpace => "ImageNoSpace",
+            Self::ImageRateLimit => "ImageRateLimit",
+            Self::ImageNotHere => "ImageNotHere",
+            Self::WrongPlatform => "WrongPlatform",
         }
     }
 }

@@ -67,4 +67,7 @@ pub enum Topic {
     /// An execution ran out of time.
     #[n(6)]
     ExecutionTimeout,
+    /// What an execution needs is brought.
+    #[n(7)]
+    Preparing,
 }

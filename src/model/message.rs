@@ -6,6 +6,7 @@
 //!     | <------------------ Bid -- |
 //!     | -- AcceptBid ------------> |  the promise of both sides
 //!     | <------------- Accepted -- |
+//!     | <-------- Pulling -------- |  how far the pull of its image has come; may be lost
 //!     | <-------- Progress ------- |  running, publishing; may be lost
 //!     | -- Cancel ---------------> |  at any time
 //!     | <-------------- Outcome -- |  repeated until
@@ -13,7 +14,7 @@
 //! ```
 //! Every message may be lost, repeated or late; whoever waits for an answer says it again.
 
-use super::{BidVerdict, ExecutionId, ExecutionState, Job, Outcome};
+use super::{BidVerdict, ExecutionId, ExecutionState, Job, Outcome, PullNews};
 use minicbor::{Decode, Encode};
 
 /// One thing said about one execution.
@@ -104,6 +105,16 @@ pub enum Message {
         #[n(0)]
         execution: ExecutionId,
     },
+    /// Compute: its image is being pulled. Never repeated.
+    #[n(10)]
+    Pulling {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+        /// How far.
+        #[n(1)]
+        news: PullNews,
+    },
 }
 
 impl Message {
@@ -120,7 +131,8 @@ impl Message {
             | Self::Progress { execution, .. }
             | Self::Cancel { execution }
             | Self::Outcome { execution, .. }
-            | Self::Acknowledge { execution } => execution,
+            | Self::Acknowledge { execution }
+            | Self::Pulling { execution, .. } => execution,
         }
     }
 }

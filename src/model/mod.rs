@@ -12,6 +12,7 @@
 //! | `resources` | quantities and their grammar |
 //! | `execution`, `evaluation`, `history` | what the requester knows of it |
 //! | `bid`, `failure`, `outcome` | answers, with their typed reasons |
+//! | `pull` | how far the pull of an image has come |
 //! | `message` | what requester and compute say to each other |
 //! | `record` | what is stored, and the batch that stores it |
 //! | `request` | what the REST API asks, and what it is told |
@@ -32,6 +33,7 @@ mod message;
 mod node;
 mod outcome;
 mod params;
+mod pull;
 mod record;
 mod request;
 mod resources;
@@ -54,6 +56,7 @@ pub use message::Message;
 pub use node::{BoardFacts, EngineFacts, MemoryLimits, NodeInfo, NodeRole, NodeRoles, Origin};
 pub use outcome::{Outcome, RUN_OUTPUT_MAX, RunOutput};
 pub use params::{DockerSpec, Params, SpecConfig, SpecError};
+pub use pull::{PullNews, PullProgress, PullStage};
 pub use record::{
     Batch, ComputeState, Delivery, ExecutionRecord, IdempotencyKey, JobRecord, JobSummary,
     JobsFile, StoredState, Write, WriteKind,

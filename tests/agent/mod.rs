@@ -8,5 +8,6 @@ mod health;
 mod orders;
 mod pressure;
 mod promises;
+mod pulls;
 mod recovery;
 mod room;

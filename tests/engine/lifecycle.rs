@@ -3,9 +3,10 @@
 use super::{run, spec};
 use crate::support::engine::{Endpoint, Fault, OnStart, OnStop, Play, Runs, ScriptedEngine, Times};
 use codling::engine::{
-    ContainerState, Engine, EngineError, LABEL_EXECUTION, LABEL_NODE, OutputStream, PullProgress,
+    ContainerState, Engine, EngineError, LABEL_EXECUTION, LABEL_NODE, OutputStream, PullCause,
     StopCause,
 };
+use codling::model::PullProgress;
 use futures_lite::StreamExt;
 use serde_json::json;
 use std::time::Duration;
@@ -358,10 +359,18 @@ fn an_image_is_pulled_with_news_and_is_here_afterwards() {
             .unwrap();
         assert!(client.image("far").await.unwrap().is_some());
     });
-    assert!(
-        news.iter()
-            .any(|p| p.current_bytes == 5 && p.total_bytes == 10)
-    );
+    let underway = PullProgress {
+        layers_done: 0,
+        layers: 1,
+        bytes: 5,
+        bytes_total: 10,
+    };
+    let here = PullProgress {
+        layers_done: 1,
+        bytes: 10,
+        ..underway
+    };
+    assert_eq!(news, [underway, here]);
 }
 
 #[test]
@@ -382,7 +391,7 @@ fn the_containers_of_one_execution_are_found_in_one_call_among_many() {
 }
 
 #[test]
-fn a_pull_that_fails_says_whether_the_registry_lacks_the_image() {
+fn a_pull_that_fails_says_why() {
     let engine = ScriptedEngine::start();
     let client = engine.client();
     let pull = |fault: Option<Fault>| {
@@ -391,24 +400,25 @@ fn a_pull_that_fails_says_whether_the_registry_lacks_the_image() {
         }
         run(client.pull("far", &mut |_| {})).unwrap_err()
     };
-    assert!(matches!(
-        pull(None),
-        EngineError::PullFailed { absent: true, .. }
-    ));
-    let unreachable = Fault::Body(
-        b"{\"status\":\"x\"}\n{\"error\":\"dial tcp: lookup r.io: no such host\"}\n".to_vec(),
-    );
-    assert!(matches!(
-        pull(Some(unreachable)),
-        EngineError::PullFailed { absent: false, .. }
-    ));
-    let status = Fault::Status(500, "unauthorized");
-    assert!(matches!(
-        pull(Some(status)),
-        EngineError::PullFailed { absent: false, .. }
-    ));
+    let cause = |fault| match pull(fault) {
+        EngineError::PullFailed { cause, .. } => cause,
+        other => panic!("{other}"),
+    };
+    let line = |error: &str| {
+        let lines = format!("{{\"status\":\"x\"}}\n{{\"error\":\"{error}\"}}\n");
+        Some(Fault::Body(lines.into_bytes()))
+    };
+    assert_eq!(cause(None), PullCause::Absent);
+    let dns = line("dial tcp: lookup r.io on 10.0.0.1:53: no such host");
+    assert_eq!(cause(dns), PullCause::NoNetwork);
+    let full = line("write /a: no space left on device");
+    assert_eq!(cause(full), PullCause::NoSpace);
+    let denied = Fault::Status(500, "unauthorized");
+    assert_eq!(cause(Some(denied)), PullCause::Denied);
+    let limited = Fault::Status(500, "toomanyrequests: slow down");
+    assert_eq!(cause(Some(limited)), PullCause::RateLimited);
     let silent = Fault::Body(b"{\"status\":\"done\"}".to_vec());
-    assert!(matches!(pull(Some(silent)), EngineError::PullFailed { .. }));
+    assert_eq!(cause(Some(silent)), PullCause::Other);
     assert!(matches!(
         pull(Some(Fault::HalfReply)),
         EngineError::Vanished { .. }
@@ -417,6 +427,20 @@ fn a_pull_that_fails_says_whether_the_registry_lacks_the_image() {
         pull(Some(Fault::Hang)),
         EngineError::TimedOut { .. }
     ));
+}
+
+#[test]
+fn an_image_id_that_is_not_here_is_asked_of_no_registry() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client();
+    let id = format!("sha256:{:064x}", 7);
+    let error = run(client.pull(&id, &mut |_| {})).unwrap_err();
+    let absent = PullCause::Absent;
+    assert!(
+        matches!(error, EngineError::PullFailed { cause, .. } if cause == absent),
+        "{error}"
+    );
+    assert_eq!(engine.count(Endpoint::Pull), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::support::engines::{Real, on_real_engines};
 use crate::support::jobs::IMAGE;
 use codling::engine::{
     ContainerEngine, ContainerSpec, ContainerState, Engine, EngineError, EngineKind,
-    JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, SocketSearch, StopCause,
+    JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, PullCause, SocketSearch, StopCause,
 };
 use codling::model::{ContainerId, DockerSpec, Resources};
 use std::path::PathBuf;
@@ -234,7 +234,13 @@ fn a_missing_image_and_a_missing_command_are_typed(on: Real) {
             .await
             .unwrap_err();
         assert!(
-            matches!(error, EngineError::PullFailed { absent: false, .. }),
+            matches!(
+                error,
+                EngineError::PullFailed {
+                    cause: PullCause::NoNetwork,
+                    ..
+                }
+            ),
             "{error}"
         );
         for command in ["/nope", "nope", "/etc/passwd", "/tmp"] {

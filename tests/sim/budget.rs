@@ -47,7 +47,7 @@ fn a_quiet_local_job_shows_its_exit_code_and_its_whole_story() {
     let expected = [
         (1, true, "Job submitted"),
         (2, false, "Requested execution on node-0"),
-        (3, true, "Running"),
+        (3, true, "Accepted by a node"),
         (4, false, "Running"),
         (5, false, "Completed with exit code 3"),
         (6, true, "Completed"),

@@ -3,7 +3,7 @@
 use codling::model::*;
 use minicbor::Encode;
 
-pub(super) const FAILURE_KINDS: [(FailureKind, u64); 12] = [
+pub(super) const FAILURE_KINDS: [(FailureKind, u64); 18] = [
     (FailureKind::ImageNotFound, 0),
     (FailureKind::ImagePull, 1),
     (FailureKind::Entrypoint, 2),
@@ -16,9 +16,15 @@ pub(super) const FAILURE_KINDS: [(FailureKind, u64); 12] = [
     (FailureKind::BadSpec, 9),
     (FailureKind::StoreLost, 10),
     (FailureKind::NoAnswer, 11),
+    (FailureKind::ImageDenied, 20),
+    (FailureKind::ImageNoNetwork, 21),
+    (FailureKind::ImageNoSpace, 22),
+    (FailureKind::ImageRateLimit, 23),
+    (FailureKind::ImageNotHere, 24),
+    (FailureKind::WrongPlatform, 25),
 ];
 
-pub(super) const TOPICS: [(Topic, u64); 7] = [
+pub(super) const TOPICS: [(Topic, u64); 8] = [
     (Topic::Submission, 0),
     (Topic::StateUpdate, 1),
     (Topic::Scheduling, 2),
@@ -26,6 +32,7 @@ pub(super) const TOPICS: [(Topic, u64); 7] = [
     (Topic::JobTimeout, 4),
     (Topic::Execution, 5),
     (Topic::ExecutionTimeout, 6),
+    (Topic::Preparing, 7),
 ];
 
 pub(super) const TRIGGERS: [(EvaluationTrigger, u64); 5] = [

@@ -26,6 +26,7 @@ impl Compute {
             Message::Bid { .. }
             | Message::Accepted { .. }
             | Message::Unknown { .. }
+            | Message::Pulling { .. }
             | Message::Progress { .. }
             | Message::Outcome { .. } => {}
         }

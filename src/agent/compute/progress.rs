@@ -5,13 +5,29 @@ use crate::agent::mail::Desk;
 use crate::agent::{Activity, ActivityId, ActivityResult, Entry, Output, Progress, RunFailure};
 use crate::model::{
     ComputeState, ContainerId, ExecutionId, ExecutionState, Failure, FailureKind, Message, Outcome,
-    RunOutput, SpecConfig, Timer, WriteKind,
+    PullNews, RunOutput, SpecConfig, Timer, WriteKind,
 };
 
 impl Compute {
     /// News of an activity in flight.
-    pub(crate) fn progress(&mut self, id: &ActivityId, progress: &Progress, desk: &mut Desk<'_>) {
-        let Progress::Started = progress;
+    pub(crate) fn progress(&mut self, id: &ActivityId, progress: Progress, desk: &mut Desk<'_>) {
+        match progress {
+            Progress::Pulling(news) => self.pulling(id, news, desk),
+            Progress::Started => self.started(id, desk),
+        }
+    }
+
+    fn pulling(&self, id: &ActivityId, news: PullNews, desk: &mut Desk<'_>) {
+        let Some(held) = self.held.get(&id.execution) else {
+            return;
+        };
+        if matches!(held.phase, Phase::Preparing { step } if step == id.step) {
+            let execution = id.execution.clone();
+            desk.tell(&held.record.requester, Message::Pulling { execution, news });
+        }
+    }
+
+    fn started(&mut self, id: &ActivityId, desk: &mut Desk<'_>) {
         let Some(held) = self.held.get_mut(&id.execution) else {
             return;
         };

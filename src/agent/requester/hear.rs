@@ -1,12 +1,15 @@
 //! What compute nodes say.
 
-use super::history::{change_state, note_execution};
+use super::history::{change_state, note_execution, note_pull};
 use super::{Requester, Wanted, advance};
 use crate::agent::mail::Desk;
 use crate::model::{
     BidVerdict, DesiredState, Execution, ExecutionId, ExecutionState, JobId, JobState, Message,
-    NodeId, Outcome, RejectReason, Topic, WriteKind,
+    NodeId, Now, Outcome, PullNews, RejectReason, Topic, WriteKind,
 };
+
+/// What is said of a job that has its first node.
+const ACCEPTED: &str = "Accepted by a node";
 
 impl Requester {
     /// One message. Only the node that an execution was planned on is heard about it.
@@ -37,6 +40,7 @@ impl Requester {
                 ..
             } => self.declined(&job, &id, reason, desk),
             Message::Accepted { .. } => self.confirmed(&job, &id, desired, desk),
+            Message::Pulling { news, .. } => self.pulling(&job, &id, &news, desk.now),
             Message::Progress { state, .. } => self.progressed(&job, &id, state, desk),
             Message::Unknown { .. } => self.unknown(&job, &id, desired, desk),
             Message::Outcome { outcome, .. } => {
@@ -138,8 +142,17 @@ impl Requester {
                 advance(execution, ExecutionState::BidAccepted, "", desk.now);
             }
         }
-        change_state(&mut live.record, JobState::Running, "", desk.now);
+        // Its container may be far from running: the image may have to be pulled.
+        change_state(&mut live.record, JobState::Running, ACCEPTED, desk.now);
         self.save(job, kind);
+    }
+
+    /// Its node is getting the image; until its container runs the execution is no further than accepted.
+    fn pulling(&mut self, job: &JobId, id: &ExecutionId, news: &PullNews, now: Now) {
+        if let Some(live) = self.jobs.get_mut(job) {
+            note_pull(&mut live.record, id, news, now);
+            self.save(job, WriteKind::RideAlong);
+        }
     }
 
     fn progressed(
@@ -280,7 +293,7 @@ fn answer_about_the_past(from: &NodeId, message: &Message, desk: &mut Desk<'_>) 
             verdict: BidVerdict::Accepted,
             ..
         } => desk.tell(from, Message::RejectBid { execution }),
-        Message::Accepted { .. } | Message::Progress { .. } => {
+        Message::Accepted { .. } | Message::Pulling { .. } | Message::Progress { .. } => {
             desk.tell(from, Message::Cancel { execution })
         }
         _ => {}

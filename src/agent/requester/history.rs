@@ -1,6 +1,8 @@
 //! A job's history and its own state, changed together.
 
-use crate::model::{ExecutionId, HistoryItem, HistoryLevel, JobRecord, JobState, Now, Topic};
+use crate::model::{
+    ExecutionId, HistoryItem, HistoryLevel, JobRecord, JobState, Now, PullNews, Topic,
+};
 use std::collections::BTreeMap;
 
 /// How many items a job keeps: a plain job has 6, one that is retried everywhere some dozens; beyond it the oldest go.
@@ -34,6 +36,23 @@ pub(super) fn note_execution(
         details,
         now,
     );
+}
+
+/// Adds an item about the pull of an execution's image. It has two at most: that it began, and the latest news, which
+/// takes the place of the news before under a number of its own, so that whoever reads on sees it.
+pub(super) fn note_pull(record: &mut JobRecord, id: &ExecutionId, news: &PullNews, now: Now) {
+    let is_of_it = |item: &HistoryItem| {
+        item.topic == Topic::Preparing
+            && matches!(&item.level, HistoryLevel::Execution(execution) if execution == id)
+    };
+    let mut told = (0..)
+        .zip(&record.history)
+        .filter(|(_, item)| is_of_it(item));
+    let latest = told.next().and(told.last()).map(|(index, _)| index);
+    if let Some(index) = latest {
+        record.history.remove(index);
+    }
+    note_execution(record, id, Topic::Preparing, &news.to_string(), &[], now);
 }
 
 /// Moves the job to a state; a terminal one is never left.

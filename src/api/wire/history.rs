@@ -38,5 +38,6 @@ fn topic_word(topic: Topic) -> &'static str {
         Topic::JobTimeout => "Job Timeout",
         Topic::Execution => "Execution",
         Topic::ExecutionTimeout => "Exec Timeout",
+        Topic::Preparing => "Preparing",
     }
 }

@@ -77,13 +77,13 @@ pub(super) fn follow(
     }
 }
 
-/// Whether an item is told while it happens: not the submission, which was told already, nor the end, which is told with
-/// its output and reason.
+/// Whether an item is told while it happens: not the submission, which was told already, nor that a node took it, which
+/// its executions tell better, nor the end, which is told with its output and reason.
 pub(super) fn is_told(item: &HistoryItem) -> bool {
     let is_submission = item.event.topic == "Submission";
     let is_end = matches!(
         item.event.detail("NewState"),
-        Some("Completed" | "Failed" | "Stopped")
+        Some("Running" | "Completed" | "Failed" | "Stopped")
     );
     !is_submission && !is_end && !item.event.message.is_empty()
 }

@@ -31,6 +31,8 @@ pub(super) const WORDS_MAX: usize = 512;
 pub(super) const LINE_MAX: usize = 64 << 10;
 /// All progress of one pull or load: a day of Docker's ten lines a second.
 pub(super) const PROGRESS_MAX: u64 = 256 << 20;
+/// Layers counted of one pull: engines themselves take no image of more than 127.
+pub(super) const LAYERS_MAX: usize = 128;
 /// Warnings kept of one create.
 pub(super) const WARNINGS_MAX: usize = 16;
 /// Image names kept of one archive.

@@ -21,6 +21,16 @@ use async_io::Timer;
 use hyper::Method;
 use std::time::Duration;
 
+/// By what the end of a container is learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EndWatch {
+    /// A pidfd of its first process; an attach where there is none.
+    #[default]
+    Pidfd,
+    /// An attach, as on a kernel that has no pidfd (before 5.3).
+    Attach,
+}
+
 const ATTACH: &str = "attach to the container";
 
 /// Waits until the container has ended.
@@ -46,7 +56,11 @@ pub(super) async fn await_end(
         };
         // No pid: between its start and its pid, or between its end and the engine's notice of it. No such process: the
         // same, or a pid of another namespace.
-        let watch = pid.map_or(Watch::Ended, |pid| process::watch(pid, &seen.id));
+        let watch = match (engine.end_watch, pid) {
+            (_, None) => Watch::Ended,
+            (EndWatch::Pidfd, Some(pid)) => process::watch(pid, &seen.id),
+            (EndWatch::Attach, Some(_)) => Watch::Impossible("no pidfd is wanted".to_owned()),
+        };
         let settled = match watch {
             Watch::Open(process) => {
                 if !runs_as(&look_until_back(engine, id).await?, pid) {

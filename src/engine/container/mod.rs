@@ -15,19 +15,22 @@ mod output;
 mod patience;
 mod permission;
 mod process;
+mod pull;
+mod pull_cause;
 mod search;
 mod session;
 mod wire;
 
+pub use end::EndWatch;
 pub use patience::Patience;
 pub use search::SocketSearch;
 
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, Engine, EngineError, EngineFuture,
     EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
-    LogStream, PullProgress, container_name,
+    LogStream, container_name,
 };
-use crate::model::{ContainerId, ExecutionId, JobId, NodeId};
+use crate::model::{ContainerId, ExecutionId, JobId, NodeId, PullProgress};
 use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
 use futures_lite::AsyncRead;
 use http::{Call, Reply, encoded, words};
@@ -55,6 +58,7 @@ const BAD_COMMAND_WORDS: [&str; 7] = [
 pub struct ContainerEngine {
     candidates: Vec<Candidate>,
     patience: Patience,
+    end_watch: EndWatch,
     known: Mutex<Known>,
 }
 
@@ -80,7 +84,17 @@ impl ContainerEngine {
         Self {
             candidates: search.candidates(),
             patience,
+            end_watch: EndWatch::default(),
             known: Mutex::default(),
+        }
+    }
+
+    /// The same, which learns of ends by `watch`.
+    #[must_use]
+    pub fn watching_ends_by(self, watch: EndWatch) -> Self {
+        Self {
+            end_watch: watch,
+            ..self
         }
     }
 
@@ -439,12 +453,14 @@ fn is_bad_command(message: &str) -> bool {
         || message.contains("command that was not found")
 }
 
-/// How a container stands, by the engine's word for it. Podman calls a container `stopped` before its clean-up is done,
-/// so only later words are an end.
+/// How a container stands, by the engine's word for it. Podman calls a container `stopped` until its clean-up is done
+/// (60 to 150 ms); its end is known and its log complete once its monitor has written the exit file, and then it shows
+/// when that was.
 fn state_of(seen: &Inspect) -> ContainerState {
     match seen.state.status.as_str() {
         "created" | "configured" | "initialized" => ContainerState::Created,
         "exited" | "dead" | "removing" => ContainerState::Exited(end_of(seen)),
+        "stopped" if seen.state.has_finished() => ContainerState::Exited(end_of(seen)),
         _ => ContainerState::Running {
             pid: u32::try_from(seen.state.pid).ok().filter(|pid| *pid > 0),
         },
@@ -486,7 +502,7 @@ impl Engine for ContainerEngine {
         image: &'a str,
         progress: &'a mut (dyn FnMut(PullProgress) + Send),
     ) -> EngineFuture<'a, ()> {
-        Box::pin(images::pull(self, image, progress))
+        Box::pin(pull::pull(self, image, progress))
     }
 
     fn load_image(&self, archive: Pin<Box<dyn AsyncRead + Send>>) -> EngineFuture<'_, Vec<String>> {

@@ -12,6 +12,7 @@ use crate::model::{ContainerId, RUN_OUTPUT_MAX};
 use async_io::Timer;
 use bytes::Bytes;
 use futures_lite::StreamExt;
+use futures_lite::future::try_zip;
 use hyper::Method;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -126,17 +127,20 @@ async fn read_first(
     output: &mut FirstOutput,
 ) -> Result<(), EngineError> {
     let kind = engine.profile().await?.kind;
-    let seen = engine.look(id).await?;
-    let mut stored = 0_u64;
-    let mut log = logs(engine, id).await?;
-    while let Some(chunk) = log.next().await {
-        let chunk = chunk?;
-        stored = stored.saturating_add(chunk.bytes.len() as u64 + LINE_OVERHEAD);
-        match chunk.stream {
-            OutputStream::Stdout => keep_first(&mut output.stdout, &chunk.bytes),
-            OutputStream::Stderr => keep_first(&mut output.stderr, &chunk.bytes),
+    let read = async {
+        let mut stored = 0_u64;
+        let mut log = logs(engine, id).await?;
+        while let Some(chunk) = log.next().await {
+            let chunk = chunk?;
+            stored = stored.saturating_add(chunk.bytes.len() as u64 + LINE_OVERHEAD);
+            match chunk.stream {
+                OutputStream::Stdout => keep_first(&mut output.stdout, &chunk.bytes),
+                OutputStream::Stderr => keep_first(&mut output.stderr, &chunk.bytes),
+            }
         }
-    }
+        Ok(stored)
+    };
+    let (seen, stored) = try_zip(engine.look(id), read).await?;
     if may_have_rotated(kind, &seen, stored) {
         output.stdout.truncated = true;
         output.stderr.truncated = true;

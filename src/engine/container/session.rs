@@ -1,6 +1,8 @@
 //! Finding the engine and agreeing on a version.
 
-use super::super::{ApiVersion, EngineError, EngineKind, EngineProfile, HardLimits, Skipped};
+use super::super::{
+    ApiVersion, EngineError, EngineKind, EngineProfile, HardLimits, Platform, Skipped,
+};
 use super::Patience;
 use super::bounds::{API_FLOOR, API_MAX, BODY_MAX};
 use super::http::{self, Call, words};
@@ -111,7 +113,7 @@ async fn open(candidate: &Candidate, patience: &Patience) -> Result<EngineProfil
         enforces_pids: info.pids_limit && limits_work,
         cgroup_version,
         rootless,
-        architecture: words(&info.architecture),
+        platform: Platform::new(&words(&info.os_type), &words(&info.architecture), ""),
         hard_limits: own_hard_limits(),
     })
 }

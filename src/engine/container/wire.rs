@@ -27,6 +27,8 @@ pub(super) struct Info {
     pub(super) pids_limit: bool,
     #[serde(deserialize_with = "or_default")]
     pub(super) cgroup_version: String,
+    #[serde(rename = "OSType", deserialize_with = "or_default")]
+    pub(super) os_type: String,
     #[serde(deserialize_with = "or_default")]
     pub(super) architecture: String,
     #[serde(deserialize_with = "or_default")]
@@ -41,7 +43,11 @@ pub(super) struct Info {
 pub(super) struct ImageInspect {
     pub(super) id: String,
     #[serde(default, deserialize_with = "or_default")]
+    pub(super) os: String,
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) architecture: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) variant: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) size: u64,
 }
@@ -138,6 +144,15 @@ pub(super) struct State {
     pub(super) error: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) started_at: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) finished_at: String,
+}
+
+impl State {
+    /// Whether a time of its end is given; Go writes the year 1 for none.
+    pub(super) fn has_finished(&self) -> bool {
+        !self.finished_at.is_empty() && !self.finished_at.starts_with("0001-")
+    }
 }
 
 /// What it was made with.

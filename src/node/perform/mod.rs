@@ -122,7 +122,7 @@ async fn perform(
 ) -> ActivityResult {
     match activity {
         Activity::Prepare(plan) => {
-            ActivityResult::Prepared(prepare::prepare(tools, *plan, leash).await)
+            ActivityResult::Prepared(prepare::prepare(tools, id, *plan, leash).await)
         }
         Activity::Run { container, entry } => {
             ActivityResult::Ran(run::run(tools, id, &container, entry, leash).await)

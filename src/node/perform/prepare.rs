@@ -1,11 +1,20 @@
 //! `Prepare`: the image from here or its registry, then a container that is not started.
 
 use super::leash::{Leash, Pull};
-use super::{Tools, failure, let_go};
-use crate::agent::Plan;
+use super::{News, Tools, failure, let_go};
+use crate::agent::{ActivityId, Plan, Progress};
 use crate::config::ImagePull;
-use crate::engine::ContainerSpec;
-use crate::model::{ContainerId, DockerSpec, Failure, FailureKind, JobType};
+use crate::engine::{ContainerSpec, EngineError, ImageFacts};
+use crate::model::{
+    ContainerId, DockerSpec, Failure, FailureKind, JobType, PullNews, PullProgress, PullStage,
+};
+use async_io::Timer;
+use futures_lite::future::{or, zip};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Between two news of one pull: short for who watches, and at most 1,200 turns in an hour of pulling.
+const PULL_NEWS_PAUSE: Duration = Duration::from_secs(3);
 
 /// What an operator has said about containers.
 #[derive(Clone, Debug)]
@@ -17,42 +26,101 @@ pub(in crate::node) struct Preparation {
 }
 
 /// Creating twice is creating once: the container's name follows from the execution.
+///
+/// A container is created at once and the image looked at beside it, for mostly it is here; nothing is started before it
+/// is known to be made for this machine.
 pub(super) async fn prepare(
     tools: &Tools,
+    id: &ActivityId,
     plan: Plan,
     leash: &Leash,
 ) -> Result<ContainerId, Failure> {
     let spec = container_spec(tools, plan)?;
     let engine = tools.engine.as_ref();
     let image = spec.run.image.as_str();
-    if engine
-        .image(image)
-        .await
-        .map_err(|error| failure(&error))?
-        .is_none()
-    {
-        if tools.preparation.image_pull == ImagePull::Never {
-            let message =
-                format!("the image \"{image}\" is not on this node, and --image-pull is never");
-            return Err(Failure::new(FailureKind::ImageNotFound, message));
+    let created = match zip(engine.create(&spec), engine.image(image)).await {
+        (Err(EngineError::NoSuchImage { .. }), _) => {
+            get(tools, id, image, leash).await?;
+            let facts = engine.image(image).await;
+            is_for_this_machine(tools, image, facts.map_err(|error| failure(&error))?).await?;
+            engine.create(&spec).await
         }
-        let mut quiet = |_| {};
-        match leash.or_pulled(engine.pull(image, &mut quiet)).await {
-            Ok(pulled) => pulled.map_err(|error| failure(&error))?,
-            Err(Pull::Stop) => {
-                return Err(Failure::new(FailureKind::ImagePull, "the pull was stopped"));
-            }
-            Err(Pull::LetGo) => return Err(let_go()),
+        (created, facts) => {
+            is_for_this_machine(tools, image, facts.map_err(|error| failure(&error))?).await?;
+            created
         }
-    }
-    let created = engine
-        .create(&spec)
-        .await
-        .map_err(|error| failure(&error))?;
+    };
+    let created = created.map_err(|error| failure(&error))?;
     for warning in &created.warnings {
         log::debug!("execution {}: the engine warns: {warning}", spec.execution);
     }
     Ok(created.id)
+}
+
+/// Gets an image that is not here, if the operator lets a registry be asked.
+async fn get(tools: &Tools, id: &ActivityId, image: &str, leash: &Leash) -> Result<(), Failure> {
+    if tools.preparation.image_pull == ImagePull::Never {
+        let message =
+            format!("the image \"{image}\" is not on this node, and --image-pull is never");
+        return Err(Failure::new(FailureKind::ImageNotHere, message));
+    }
+    let tell = async |stage| {
+        let image = image.to_owned();
+        let news = News::Progress {
+            id: id.clone(),
+            progress: Progress::Pulling(PullNews { image, stage }),
+        };
+        // A closed channel is a node that ends.
+        let _ = tools.news.send(news).await;
+    };
+    tell(PullStage::Began).await;
+    // The engine speaks several times a second; only the latest word of each pause is passed on.
+    let latest = Mutex::new(None);
+    let mut keep = |progress: PullProgress| {
+        *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+    };
+    let pull = async {
+        let pulled = tools.engine.pull(image, &mut keep).await;
+        pulled.map_err(|error| failure(&error))
+    };
+    let tell_on = async {
+        loop {
+            Timer::after(PULL_NEWS_PAUSE).await;
+            let news = latest.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(progress) = news {
+                tell(PullStage::Underway(progress)).await;
+            }
+        }
+    };
+    match leash.or_pulled(or(pull, tell_on)).await {
+        Ok(pulled) => pulled?,
+        Err(Pull::Stop) => {
+            return Err(Failure::new(FailureKind::ImagePull, "the pull was stopped"));
+        }
+        Err(Pull::LetGo) => return Err(let_go()),
+    }
+    tell(PullStage::Ended).await;
+    Ok(())
+}
+
+/// Whether the engine runs an image of this platform. An image that has gone meanwhile is for `create` to miss.
+async fn is_for_this_machine(
+    tools: &Tools,
+    image: &str,
+    facts: Option<ImageFacts>,
+) -> Result<(), Failure> {
+    let Some(facts) = facts else {
+        return Ok(());
+    };
+    // From memory: it answered a moment ago.
+    let engine = tools.engine.connect().await;
+    let own = engine.map_err(|error| failure(&error))?.platform;
+    if own.runs(&facts.platform) {
+        return Ok(());
+    }
+    let built = facts.platform;
+    let message = format!("the image \"{image}\" is built for {built}, and this node runs {own}");
+    Err(Failure::new(FailureKind::WrongPlatform, message))
 }
 
 fn container_spec(tools: &Tools, plan: Plan) -> Result<ContainerSpec, Failure> {
