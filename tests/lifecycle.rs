@@ -1,16 +1,25 @@
-//! Jobs through the real node in real containers.
+//! The job suite: whole jobs through the real node, each case on every engine.
 
-use crate::support::engines::Real;
 use crate::support::jobs::{self, shell};
 use crate::support::node::TestNode;
+use crate::support::stand::{Stand, on_every_engine};
 use crate::support::wait;
 use codling::node::NodeEvent;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-fn node(dir: &TempDir) -> TestNode {
-    let engine = Real::Podman.socket();
-    TestNode::start(dir.path(), &[("engine-socket", engine.to_str().unwrap())])
+on_every_engine! {
+    a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back,
+    every_replica_of_a_job_runs_once_and_knows_its_number,
+    a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it,
+    a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exit_code,
+    a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again,
+    a_stopped_job_ends_its_container_and_stays_stopped,
+    a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason,
+    what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it,
+    a_missing_image_and_a_missing_command_are_failures_of_their_own_kind,
+    two_nodes_on_one_engine_leave_each_others_containers_alone,
+    without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeout_waits_for_the_engine,
+    a_token_names_one_job_also_after_a_restart_and_refuses_another,
 }
 
 fn state(ended: &Value) -> &str {
@@ -28,10 +37,9 @@ fn error(ended: &Value) -> &Value {
     &items.iter().rfind(is_error).expect("an error item")["Event"]
 }
 
-#[test]
-fn a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back() {
+fn a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let node = node(&dir);
+    let node = on.node(dir.path());
     let job = node.submit(&shell("echo hi; echo oops >&2; exit 3"));
     let ended = node.ended(&job);
     assert_eq!(state(&ended), "Completed", "{ended:#}");
@@ -44,14 +52,13 @@ fn a_job_runs_in_a_real_container_and_its_output_and_exit_code_come_back() {
     assert_eq!(output["Stdout"], "hi\n");
     assert_eq!(output["stderr"], "oops\n");
     assert_eq!(output["ExitCode"], 3);
-    Real::Podman.until_no_container_of(&node.id);
+    on.until_no_container_of(&node.id);
     node.stop().unwrap();
 }
 
-#[test]
-fn every_replica_of_a_job_runs_once_and_knows_its_number() {
+fn every_replica_of_a_job_runs_once_and_knows_its_number(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let node = node(&dir);
+    let node = on.node(dir.path());
     let mut submission = shell("echo $BACALHAU_PARTITION_INDEX of $BACALHAU_PARTITION_COUNT");
     submission["Job"]["Count"] = json!(3);
     let ended = node.ended(&node.submit(&submission));
@@ -65,21 +72,20 @@ fn every_replica_of_a_job_runs_once_and_knows_its_number() {
     assert_eq!(printed, ["0 of 3\n", "1 of 3\n", "2 of 3\n"]);
 }
 
-#[test]
-fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it() {
+fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let first = node(&dir);
+    let first = on.node(dir.path());
     let job = first.submit(&shell("echo begun; sleep 3; echo done; exit 7"));
     first.running(&job);
     let id = first.id.clone();
     first.stop().unwrap();
     assert_eq!(
-        Real::Podman.containers_of(&id).len(),
+        on.containers_of(&id).len(),
         1,
         "the container is left running"
     );
 
-    let second = node(&dir);
+    let second = on.node(dir.path());
     assert_eq!(second.id, id, "the identity stays");
     let ended = second.ended(&job);
     assert_eq!(
@@ -89,45 +95,40 @@ fn a_stopped_node_leaves_its_container_running_and_the_next_start_adopts_it() {
     );
     assert_eq!(execution(&ended)["RunOutput"]["Stdout"], "begun\ndone\n");
     assert_eq!(execution(&ended)["RunOutput"]["ExitCode"], 7);
-    Real::Podman.until_no_container_of(&id);
+    on.until_no_container_of(&id);
 }
 
-#[test]
-fn a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exit_code() {
+fn a_container_that_ended_while_the_node_was_away_is_collected_with_its_true_exit_code(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let first = node(&dir);
+    let first = on.node(dir.path());
     let job = first.submit(&shell("sleep 1; echo late; exit 9"));
     first.running(&job);
     let id = first.id.clone();
     first.stop().unwrap();
-    wait::until("the container ends", || {
-        let states = Real::Podman.containers_of(&id);
-        if states.len() == 1 && states[0].starts_with("Exited") {
-            Ok(())
-        } else {
-            Err(states)
-        }
+    wait::until("the container ends", || match on.containers_of(&id) {
+        runs if runs == [false] => Ok(()),
+        runs => Err(runs),
     });
-    let second = node(&dir);
+    let second = on.node(dir.path());
     let ended = second.ended(&job);
     assert_eq!(state(&ended), "Completed", "{ended:#}");
     assert_eq!(execution(&ended)["RunOutput"]["Stdout"], "late\n");
     assert_eq!(execution(&ended)["RunOutput"]["ExitCode"], 9);
-    Real::Podman.until_no_container_of(&id);
+    on.until_no_container_of(&id);
 }
 
-#[test]
-fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again()
- {
+fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again(
+    on: &Stand,
+) {
     let dir = tempfile::tempdir().unwrap();
-    let first = node(&dir);
+    let first = on.node(dir.path());
     let job = first.submit(&shell("echo $BACALHAU_EXECUTION_ID; sleep 3"));
     first.running(&job);
     let id = first.id.clone();
     first.stop().unwrap();
-    Real::Podman.remove_containers_of(&id);
+    on.remove_containers_of(&id);
 
-    let second = node(&dir);
+    let second = on.node(dir.path());
     let ended = second.ended(&job);
     assert_eq!(state(&ended), "Completed", "{ended:#}");
     let executions = ended["Executions"]["Items"].as_array().unwrap();
@@ -136,13 +137,12 @@ fn a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_befor
     assert_eq!(error(&ended)["Details"]["ErrorCode"], "ContainerLost");
     let printed = format!("{}\n", executions[1]["ID"].as_str().unwrap());
     assert_eq!(executions[1]["RunOutput"]["Stdout"], printed, "{ended:#}");
-    Real::Podman.until_no_container_of(&id);
+    on.until_no_container_of(&id);
 }
 
-#[test]
-fn a_stopped_job_ends_its_container_and_stays_stopped() {
+fn a_stopped_job_ends_its_container_and_stays_stopped(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let node = node(&dir);
+    let node = on.node(dir.path());
     let job = node.submit(&shell("trap 'exit 0' TERM; while true; do sleep 1; done"));
     node.running(&job);
     let stopping = node.call(
@@ -151,7 +151,7 @@ fn a_stopped_job_ends_its_container_and_stays_stopped() {
         Some(&json!({"reason": "enough"})),
     );
     assert_eq!(stopping.status, 200, "{}", stopping.body);
-    Real::Podman.until_no_container_of(&node.id);
+    on.until_no_container_of(&node.id);
     let ended = node.ended(&job);
     assert_eq!(state(&ended), "Stopped");
     assert_eq!(ended["Job"]["State"]["Message"], "enough");
@@ -162,10 +162,9 @@ fn a_stopped_job_ends_its_container_and_stays_stopped() {
     );
 }
 
-#[test]
-fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason() {
+fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let node = node(&dir);
+    let node = on.node(dir.path());
     let mut submission = shell("echo begun; trap 'exit 0' TERM; while true; do sleep 1; done");
     submission["Job"]["Tasks"][0]["Timeouts"] = json!({"ExecutionTimeout": 1});
     let ended = node.ended(&node.submit(&submission));
@@ -176,13 +175,12 @@ fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason
         "begun\n",
         "what it had printed is kept"
     );
-    Real::Podman.until_no_container_of(&node.id);
+    on.until_no_container_of(&node.id);
 }
 
-#[test]
-fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it() {
+fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let node = node(&dir);
+    let node = on.node(dir.path());
     let with = |key: &str, value: Value| {
         let mut submission = shell("true");
         submission["Job"]["Tasks"][0][key] = value;
@@ -219,15 +217,9 @@ fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it() {
     }
 }
 
-#[test]
-fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind() {
+fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Real::Podman.socket();
-    let flags = [
-        ("engine-socket", engine.to_str().unwrap()),
-        ("image-pull", "never"),
-    ];
-    let node = TestNode::start(dir.path(), &flags);
+    let node = on.node_with(dir.path(), &[("image-pull", "never")]);
     let ended = node.ended(&node.submit(&jobs::command("localhost/absent:latest", &["true"])));
     assert_eq!(
         error(&ended)["Details"]["ErrorCode"],
@@ -240,16 +232,15 @@ fn a_missing_image_and_a_missing_command_are_failures_of_their_own_kind() {
         "Entrypoint",
         "{ended:#}"
     );
-    Real::Podman.until_no_container_of(&node.id);
+    on.until_no_container_of(&node.id);
 }
 
-#[test]
-fn two_nodes_on_one_engine_leave_each_others_containers_alone() {
+fn two_nodes_on_one_engine_leave_each_others_containers_alone(on: &Stand) {
     let (left, right) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let owner = node(&left);
+    let owner = on.node(left.path());
     let job = owner.submit(&shell("sleep 3; echo mine"));
     owner.running(&job);
-    let other = node(&right);
+    let other = on.node(right.path());
     other.event("the engine is found", |event| {
         matches!(event, NodeEvent::EngineFound(_)).then_some(())
     });
@@ -264,9 +255,9 @@ fn two_nodes_on_one_engine_leave_each_others_containers_alone() {
     );
 }
 
-#[test]
-fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeout_waits_for_the_engine()
- {
+fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeout_waits_for_the_engine(
+    on: &Stand,
+) {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("engine.sock");
     let node = TestNode::start(
@@ -285,24 +276,23 @@ fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeou
         .call("GET", &format!("orchestrator/jobs/{waiting}"), None)
         .body;
     assert_eq!(queued["Job"]["State"]["StateType"], "Queued", "{queued:#}");
-    std::os::unix::fs::symlink(Real::Podman.socket(), &socket).unwrap();
+    std::os::unix::fs::symlink(on.socket(), &socket).unwrap();
     let ended = node.ended(&waiting);
     let executions = ended["Executions"]["Items"].as_array().unwrap();
     let ran = executions.last().unwrap();
     assert_eq!(ran["RunOutput"]["Stdout"], "patience\n", "{ended:#}");
 }
 
-#[test]
-fn a_token_names_one_job_also_after_a_restart_and_refuses_another() {
+fn a_token_names_one_job_also_after_a_restart_and_refuses_another(on: &Stand) {
     let dir = tempfile::tempdir().unwrap();
-    let first = node(&dir);
+    let first = on.node(dir.path());
     let mut submission = shell("true");
     submission["IdempotencyToken"] = json!("token-1");
     let job = first.submit(&submission);
     assert_eq!(first.submit(&submission), job);
     first.ended(&job);
     first.stop().unwrap();
-    let second = node(&dir);
+    let second = on.node(dir.path());
     assert_eq!(second.submit(&submission), job);
     let mut other = shell("false");
     other["IdempotencyToken"] = json!("token-1");

@@ -24,7 +24,7 @@ mod crash;
 mod faults;
 // The real node against engines that misbehave.
 mod hostile;
-// Jobs through the real node in real containers.
+// The job suite: whole jobs on a real Podman, a real Docker and a scripted engine.
 mod lifecycle;
 // Single promises of the agent, turn by turn.
 mod agent;

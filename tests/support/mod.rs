@@ -9,5 +9,6 @@ pub(crate) mod node;
 pub(crate) mod program;
 pub(crate) mod recorder;
 pub(crate) mod seed;
+pub(crate) mod stand;
 pub(crate) mod tap;
 pub(crate) mod wait;

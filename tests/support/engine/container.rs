@@ -1,12 +1,15 @@
 //! A container that plays its image's script, with a real process while it runs.
 
 use super::Shared;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::NamedTempFile;
 
 /// What a container of an image does.
 #[derive(Clone, Debug)]
@@ -20,6 +23,17 @@ pub(crate) struct Play {
     pub(crate) on_stop: OnStop,
     /// How many inspects after its end still say that it runs: engines notice late.
     pub(crate) late_notices: u32,
+}
+
+impl Play {
+    /// Really runs the command that it is given, as a process of this machine, with the environment that it is given.
+    /// There is no isolation and there are no limits: what is seen of it is what a container engine would show.
+    pub(crate) fn as_told() -> Self {
+        Self {
+            runs: Runs::AsTold,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Play {
@@ -43,6 +57,8 @@ impl Default for Play {
 pub(crate) enum Runs {
     For(Duration),
     UntilReleased,
+    /// As long as its command, whose exit code and output it has.
+    AsTold,
 }
 
 /// Which pid inspect shows.
@@ -83,6 +99,8 @@ pub(super) struct Container {
     life: Life,
     ended_by: Option<i64>,
     notices_left: u32,
+    /// What its command prints.
+    printed: Option<[NamedTempFile; 2]>,
 }
 
 #[derive(Debug)]
@@ -103,6 +121,7 @@ impl Container {
             life: Life::Created,
             ended_by: None,
             notices_left,
+            printed: None,
         }
     }
 
@@ -118,19 +137,47 @@ impl Container {
         self.body["Labels"][key].as_str()
     }
 
-    /// Starts its process, and a thread that notices its end.
+    /// The command of its create, the entry point first.
+    pub(super) fn command(&self) -> Vec<String> {
+        let words = |key: &str| self.body[key].as_array().cloned().unwrap_or_default();
+        let all = [words("Entrypoint"), words("Cmd")].concat();
+        all.iter()
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Starts its process, and a thread that notices its end. The shell's own arguments make it look like the
+    /// container's monitor.
     pub(super) fn start(&mut self, shared: &Arc<Shared>) {
-        let seconds = match self.play.runs {
-            Runs::For(time) => time.as_secs_f64(),
-            Runs::UntilReleased => 100_000.0,
-        };
-        // The shell's own arguments make it look like the container's monitor.
-        let script = format!("sleep {seconds} & echo $!; exec 1>&-; wait");
-        let mut monitor = Command::new("sh")
-            .args(["-c", &script, "conmon", "-c", &self.id])
+        let mut monitor = Command::new("sh");
+        match self.play.runs {
+            Runs::For(time) => {
+                let script = format!("sleep {} & echo $!; exec 1>&-; wait", time.as_secs_f64());
+                monitor.args(["-c", &script, &self.id]);
+            }
+            Runs::UntilReleased => {
+                let script = "sleep 100000 & echo $!; exec 1>&-; wait";
+                monitor.args(["-c", script, &self.id]);
+            }
+            Runs::AsTold => {
+                let printed = [(); 2].map(|()| NamedTempFile::new().unwrap());
+                let script = format!(
+                    "exec 3>&1; \"$@\" 3>&- >{} 2>{} & echo $! >&3; exec 1>&- 3>&-; wait $!",
+                    printed[0].path().display(),
+                    printed[1].path().display()
+                );
+                monitor.args(["-c", &script, &self.id]).args(self.command());
+                monitor.env_clear().env("PATH", "/bin:/usr/bin");
+                let environment = self.body["Env"].as_array().into_iter().flatten();
+                monitor.envs(environment.filter_map(|entry| entry.as_str()?.split_once('=')));
+                self.printed = Some(printed);
+            }
+        }
+        let mut monitor = monitor
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut pid = String::new();
@@ -141,11 +188,18 @@ impl Container {
             pid: pid.trim().parse().unwrap(),
         };
         let (shared, id) = (Arc::clone(shared), self.id.clone());
+        let as_told = matches!(self.play.runs, Runs::AsTold);
         let wait = move || {
-            monitor.wait().unwrap();
+            let status = monitor.wait().unwrap();
+            // With a container's first process go all others. None left is fine.
+            let _ = kill_process_group(Pid::from_child(&monitor), Signal::KILL);
             let mut state = shared.lock();
             if let Some(container) = state.containers.get_mut(&id) {
-                let exit_code = container.ended_by.unwrap_or(container.play.exit_code);
+                let own = match status.code() {
+                    Some(code) if as_told => i64::from(code),
+                    _ => container.play.exit_code,
+                };
+                let exit_code = container.ended_by.unwrap_or(own);
                 container.life = Life::Ended { exit_code };
             }
             shared.changed.notify_all();
@@ -170,12 +224,17 @@ impl Container {
         self.finish();
     }
 
-    /// SIGTERM, as the play has it.
-    pub(super) fn stop(&mut self) {
+    /// SIGTERM, as the play has it. Whether the engine awaits its end before it answers.
+    pub(super) fn stop(&mut self) -> bool {
+        if let (Runs::AsTold, Life::Runs { pid }) = (self.play.runs, &self.life) {
+            let _ = kill_process(Pid::from_raw(*pid).unwrap(), Signal::TERM);
+            return true;
+        }
         if self.play.on_stop == OnStop::Ends {
             self.ended_by = Some(143);
             self.finish();
         }
+        false
     }
 
     /// What inspect says.
@@ -210,7 +269,11 @@ impl Container {
     pub(super) fn log(&self) -> Vec<u8> {
         let mut log = Vec::new();
         if self.was_started() {
-            for (stream, bytes) in [(1, &self.play.stdout), (2, &self.play.stderr)] {
+            let (stdout, stderr) = match &self.printed {
+                Some([stdout, stderr]) => (read(stdout.path()), read(stderr.path())),
+                None => (self.play.stdout.clone(), self.play.stderr.clone()),
+            };
+            for (stream, bytes) in [(1, stdout), (2, stderr)] {
                 for line in bytes.split_inclusive(|byte| *byte == b'\n') {
                     log.extend_from_slice(&[stream, 0, 0, 0]);
                     log.extend_from_slice(&u32::try_from(line.len()).unwrap().to_be_bytes());
@@ -220,4 +283,8 @@ impl Container {
         }
         log
     }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
 }

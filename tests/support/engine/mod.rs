@@ -221,6 +221,28 @@ impl ScriptedEngine {
             .count()
     }
 
+    /// Whether each container of a node runs, by the label that it carries.
+    pub(crate) fn containers_of(&self, node: &str) -> Vec<bool> {
+        let state = self.shared.lock();
+        let ours = state
+            .containers
+            .values()
+            .filter(|c| c.label("codling.node") == Some(node));
+        ours.map(Container::runs).collect()
+    }
+
+    /// Removes a node's containers, as somebody else would.
+    pub(crate) fn remove_containers_of(&self, node: &str) {
+        let mut state = self.shared.lock();
+        state.containers.retain(|_, container| {
+            let ours = container.label("codling.node") == Some(node);
+            if ours {
+                container.kill();
+            }
+            !ours
+        });
+    }
+
     /// How many connections are open.
     pub(crate) fn open_connections(&self) -> usize {
         self.shared.lock().serving.open

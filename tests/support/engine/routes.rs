@@ -1,9 +1,11 @@
 //! The calls of the Docker API that are spoken.
 
-use super::container::{Container, OnStart};
+use super::container::{Container, OnStart, Runs};
 use super::{Kind, Shared, State};
 use serde_json::{Value, json};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One request.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(super) enum Answer {
     Bytes(u16, Vec<u8>),
     /// An open stream that ends with this container.
     UntilEnded(String),
+    /// 204 as soon as this container has ended, which it is made to after this time.
+    WhenEnded(String, Duration),
 }
 
 impl Answer {
@@ -157,7 +161,7 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
         Endpoint::Create => create(&mut state, request),
         Endpoint::Unknown => Answer::error(404, "page not found"),
         about_one => {
-            let name = request.name();
+            let (name, kind) = (request.name(), state.kind);
             let Some(container) = state
                 .containers
                 .values_mut()
@@ -167,16 +171,20 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
             };
             match about_one {
                 Endpoint::Inspect => Answer::json(200, &container.inspect()),
-                Endpoint::Start => start(container, shared),
+                Endpoint::Start => start(container, kind, shared),
                 Endpoint::Logs => Answer::Bytes(200, container.log()),
                 Endpoint::Attach if container.runs() => Answer::UntilEnded(container.id.clone()),
                 Endpoint::Attach => {
                     Answer::error(500, "can only attach to created or running containers")
                 }
-                Endpoint::Stop if container.runs() => {
-                    container.stop();
-                    Answer::status(204)
-                }
+                Endpoint::Stop if container.runs() => match container.stop() {
+                    true => {
+                        let grace = request.query("t").and_then(|t| t.parse().ok());
+                        let grace = Duration::from_secs(grace.unwrap_or(10));
+                        Answer::WhenEnded(container.id.clone(), grace)
+                    }
+                    false => Answer::status(204),
+                },
                 Endpoint::Stop => Answer::status(304),
                 Endpoint::Kill if container.runs() => {
                     container.kill();
@@ -278,9 +286,42 @@ fn create(state: &mut State, request: &Request) -> Answer {
     Answer::json(201, &json!({ "Id": id, "Warnings": [] }))
 }
 
-fn start(container: &mut Container, shared: &Arc<Shared>) -> Answer {
+/// Whether the first word of a command can be executed.
+fn is_program(command: &[String]) -> bool {
+    let Some(first) = command.first() else {
+        return false;
+    };
+    let places: &[&str] = if first.contains('/') {
+        &[""]
+    } else {
+        &["/bin/", "/usr/bin/"]
+    };
+    places.iter().any(|place| {
+        std::fs::metadata(format!("{place}{first}"))
+            .is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+    })
+}
+
+fn start(container: &mut Container, kind: Kind, shared: &Arc<Shared>) -> Answer {
     if container.was_started() {
         return Answer::status(304);
+    }
+    if matches!(container.play.runs, Runs::AsTold) && !is_program(&container.command()) {
+        let command = container.command().join(" ");
+        return match kind {
+            Kind::Podman => Answer::error(
+                500,
+                &format!(
+                    "runc: runc create failed: unable to start container process: exec: \"{command}\": no such file or directory: OCI runtime attempted to invoke a command that was not found"
+                ),
+            ),
+            Kind::Docker => Answer::error(
+                400,
+                &format!(
+                    "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"{command}\": executable file not found in $PATH: unknown"
+                ),
+            ),
+        };
     }
     if container.play.on_start == OnStart::NoCommand {
         let message = "runc: runc create failed: unable to start container process: exec: \"/nope\": stat /nope: no \

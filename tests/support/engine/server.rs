@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is being served.
 #[derive(Debug, Default)]
@@ -207,6 +207,29 @@ fn send(
                     .as_bytes(),
             )?;
             stream.write_all(&body)
+        }
+        Answer::WhenEnded(id, grace) => {
+            let deadline = Instant::now() + grace;
+            let runs = |state: &State| state.containers.get(&id).is_some_and(|c| c.runs());
+            let mut state = shared.lock();
+            while state.serving.life == life && runs(&state) {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero()
+                    && let Some(container) = state.containers.get_mut(&id)
+                {
+                    container.kill();
+                }
+                let pause = left.max(Duration::from_millis(10));
+                state = shared.changed.wait_timeout(state, pause).unwrap().0;
+            }
+            drop(state);
+            send(
+                shared,
+                stream,
+                life,
+                headers,
+                Answer::Bytes(204, Vec::new()),
+            )
         }
         Answer::UntilEnded(id) => {
             stream.write_all(
