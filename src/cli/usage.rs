@@ -29,6 +29,8 @@ pub(super) enum UsageError {
     TakesNoValue { flag: String, value: String },
     #[error("flag {flag} is given more than once")]
     GivenTwice { flag: String },
+    #[error("flags {} and {} are given together", flags[0], flags[1])]
+    Exclusive { flags: [&'static str; 2] },
     #[error("\"{path}\" needs {what}")]
     MissingArgument { path: String, what: String },
     #[error("\"{path}\" does not know what to do with \"{word}\"")]
@@ -66,6 +68,7 @@ impl UsageError {
             Self::MissingValue { flag, meta } => format!("write {flag} {meta}"),
             Self::TakesNoValue { flag, .. } => format!("write {flag} alone, or leave it out"),
             Self::GivenTwice { flag } => format!("keep one {flag}"),
+            Self::Exclusive { flags } => format!("keep {} or {}", flags[0], flags[1]),
             Self::MissingArgument { path, .. } | Self::UnexpectedWord { path, .. } => {
                 format!("{path} --help shows how it is written")
             }

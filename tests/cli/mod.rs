@@ -6,5 +6,7 @@ mod help;
 mod jobs;
 mod real;
 mod run;
+mod run_flags;
+mod script;
 mod serve;
 mod usage;

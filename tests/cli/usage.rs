@@ -101,6 +101,36 @@ fn a_bad_command_line_ends_with_2_and_says_what_to_write() {
             "leave it out",
         ),
         (
+            &["run", "--timeout", "500ms", "i"],
+            "flag --timeout: \"500ms\" is not valid; use whole seconds",
+            "write 1s",
+        ),
+        (
+            &["run", "--cpu", "0", "i"],
+            "flag --cpu: \"0\" is not valid; use more than 0",
+            "leave it out to take the node's default",
+        ),
+        (
+            &["run", "--memory", "0 mb", "i"],
+            "flag --memory: \"0 mb\" is not valid; use more than 0",
+            "leave it out",
+        ),
+        (
+            &["run", "--count", "0", "i"],
+            "flag --count: \"0\" is not valid; use a whole number from 1 to 1000",
+            "leave it out",
+        ),
+        (
+            &["run", "--workdir", "srv", "i"],
+            "flag --workdir: \"srv\" is not valid; use a path inside the container",
+            "for instance /srv",
+        ),
+        (
+            &["run", "--json", "--id-only", "i"],
+            "flags --json and --id-only are given together",
+            "keep --json or --id-only",
+        ),
+        (
             &["run", "--env", "X", "i"],
             "flag --env: \"X\" is not valid; use KEY=VALUE",
             "for instance",

@@ -27,6 +27,7 @@ pub(super) struct Codling {
 
 #[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand)]
+#[allow(clippy::large_enum_variant)] // one value in a process, and its reader boxes it
 pub(super) enum Command {
     Serve(Serve),
     Run(Run),

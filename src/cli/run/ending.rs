@@ -2,11 +2,11 @@
 
 use super::super::Ended;
 use super::super::client::Reply;
-use super::super::commands::Run;
 use super::super::console::Console;
 use super::super::error::{CliError, INTERRUPTED, NEVER_RAN, TIMED_OUT};
 use super::super::wire::{COMPLETED, Described, Execution, HistoryItem, Page, RunOutput};
-use super::follow::is_told;
+use super::follow::Told;
+use super::wanted::Shown;
 use crate::model::{FailureKind, RUN_OUTPUT_MAX};
 
 /// Prints what the job printed, or why it did not, and says how the command ends.
@@ -15,57 +15,73 @@ use crate::model::{FailureKind, RUN_OUTPUT_MAX};
 /// The reply is not what the API says, or stdout cannot be written.
 pub(super) fn ending(
     reply: &Reply,
-    history: &[HistoryItem],
-    args: &Run,
+    told: &Told,
+    shown: Shown,
     console: &mut Console,
 ) -> Result<Ended, CliError> {
     let described: Described = reply.decode().map_err(CliError::NotRun)?;
-    let execution = telling(described.executions.as_ref());
-    let output = execution.and_then(|execution| execution.run_output.as_ref());
-    if args.json {
-        console.out(&reply.line())?;
-    } else if let Some(output) = output {
-        print(output, console)?;
+    let outputs = telling(described.executions.as_ref());
+    match shown {
+        Shown::Json => console.out(&reply.line())?,
+        Shown::Id => {}
+        Shown::Output => print_all(&outputs, console)?,
     }
     let job = &described.job;
     match job.state.state_type.as_str() {
-        "Completed" => Ok(Ended(exit_code(output))),
+        "Completed" => Ok(Ended(exit_code(&outputs))),
         "Stopped" => {
             console.tell(&format!("job {} was stopped", job.id));
             Ok(Ended(INTERRUPTED))
         }
         _ => {
             let reason = job.state.message.as_deref().unwrap_or_default();
-            // The last news of its executions is on the terminal already.
-            let is_known = |item: &HistoryItem| is_told(item) && item.event.message == reason;
-            if reason.is_empty() || history.iter().any(is_known) {
-                console.tell(&format!("job {} failed", job.id));
-            } else {
-                console.tell(&format!("job {} failed: {reason}", job.id));
+            match told.news_in(reason) {
+                "" => console.tell(&format!("job {} failed", job.id)),
+                news => console.tell(&format!("job {} failed: {news}", job.id)),
             }
+            let history = &told.history;
             console.hint(match last_detail(history, "Hint") {
                 _ if is_timeout(history) => "allow more time with --timeout",
                 Some(hint) => hint,
                 None => "",
             });
-            Ok(Ended(failure_code(history, output)))
+            Ok(Ended(failure_code(history, &outputs)))
         }
     }
 }
 
-/// The execution that speaks for the job: the one that completed, else the last one that printed anything, else the last.
-fn telling(executions: Option<&Page<Execution>>) -> Option<&Execution> {
+/// The executions that speak for the job: those that completed, one for each time it was to run; else the last one that
+/// printed anything, else the last.
+fn telling(executions: Option<&Page<Execution>>) -> Vec<&Execution> {
     let executions = executions.map(Page::items).unwrap_or_default();
+    let completed: Vec<&Execution> = executions
+        .iter()
+        .filter(|execution| execution.compute_state.state_type == COMPLETED)
+        .collect();
+    if !completed.is_empty() {
+        return completed;
+    }
     executions
         .iter()
-        .find(|execution| execution.compute_state.state_type == COMPLETED)
-        .or_else(|| {
-            executions
-                .iter()
-                .rev()
-                .find(|execution| execution.run_output.is_some())
-        })
+        .rfind(|execution| execution.run_output.is_some())
         .or(executions.last())
+        .into_iter()
+        .collect()
+}
+
+/// Several outputs are told apart on stderr; stdout holds what the job printed and nothing else.
+fn print_all(executions: &[&Execution], console: &mut Console) -> Result<(), CliError> {
+    for execution in executions {
+        let Some(output) = &execution.run_output else {
+            continue;
+        };
+        if executions.len() > 1 {
+            let (id, code) = (&execution.id, output.exit_code);
+            console.tell(&format!("execution {id} ended with {code}"));
+        }
+        print(output, console)?;
+    }
+    Ok(())
 }
 
 fn print(output: &RunOutput, console: &mut Console) -> Result<(), CliError> {
@@ -83,19 +99,23 @@ fn print(output: &RunOutput, console: &mut Console) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What a shell would make of the container's code.
-fn exit_code(output: Option<&RunOutput>) -> u8 {
-    output.map_or(NEVER_RAN, |output| {
-        u8::try_from(output.exit_code).unwrap_or(NEVER_RAN)
-    })
+/// What a shell would make of the container's code; of several the first that is not 0.
+fn exit_code(executions: &[&Execution]) -> u8 {
+    let codes: Vec<u8> = executions
+        .iter()
+        .filter_map(|execution| execution.run_output.as_ref())
+        .map(|output| u8::try_from(output.exit_code).unwrap_or(NEVER_RAN))
+        .collect();
+    let failed = codes.iter().copied().find(|code| *code != 0);
+    failed.or(codes.first().copied()).unwrap_or(NEVER_RAN)
 }
 
 /// A job that failed never ends with 0.
-fn failure_code(history: &[HistoryItem], output: Option<&RunOutput>) -> u8 {
+fn failure_code(history: &[HistoryItem], executions: &[&Execution]) -> u8 {
     if is_timeout(history) {
         return TIMED_OUT;
     }
-    match exit_code(output) {
+    match exit_code(executions) {
         0 => NEVER_RAN,
         code => code,
     }

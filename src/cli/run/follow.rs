@@ -4,6 +4,7 @@ use super::super::client::{Client, ClientError, Reply, Retry};
 use super::super::console::Console;
 use super::super::interrupt::{Interrupts, Waited};
 use super::super::wire::{HistoryItem, Page};
+use super::wanted::Shown;
 use std::time::Duration;
 
 /// Pauses between polls at the start, so that a short job feels instant; then [`POLL`].
@@ -25,10 +26,37 @@ const SILENCE_TRIES: u64 = SILENCE_MAX_S * 2;
 /// How following ended.
 #[derive(Debug)]
 pub(super) enum Followed {
-    /// The job is terminal; this is what happened.
-    Ended(Vec<HistoryItem>),
+    /// The job is terminal.
+    Ended(Told),
     /// A signal came first.
     Interrupted,
+}
+
+/// What happened to a job, and what of it is on the terminal.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) history: Vec<HistoryItem>,
+    /// The last line that was told.
+    last: String,
+}
+
+impl Told {
+    /// Job and execution often say the same, one of them in more words.
+    fn repeats(&self, message: &str) -> bool {
+        !self.last.is_empty() && (message.ends_with(&self.last) || self.last.ends_with(message))
+    }
+
+    /// What is new in a reason: all of it, its beginning where the rest was told, or nothing.
+    pub(super) fn news_in<'a>(&self, reason: &'a str) -> &'a str {
+        if self.last.is_empty() {
+            return reason;
+        }
+        match reason.strip_suffix(self.last.as_str()) {
+            Some(beginning) => beginning.trim_end_matches([' ', ':', ';', ',']),
+            None if self.last.ends_with(reason) => "",
+            None => reason,
+        }
+    }
 }
 
 /// Polls until the history says that it is complete; prints what is new.
@@ -39,10 +67,11 @@ pub(super) fn follow(
     client: &Client,
     job: &str,
     interrupts: &Interrupts,
+    shown: Shown,
     console: &mut Console,
 ) -> Result<Followed, ClientError> {
     let mut token: Option<String> = None;
-    let mut history: Vec<HistoryItem> = Vec::new();
+    let mut told = Told::default();
     let mut polls = 0;
     loop {
         let path = page_path(job, token.as_deref());
@@ -54,17 +83,15 @@ pub(super) fn follow(
         let items = page.items.unwrap_or_default();
         let is_full = items.len() >= PAGE;
         for item in items {
-            // Job and execution often say the same.
-            let is_repeat = history
-                .last()
-                .is_some_and(|last| last.event.message == item.event.message);
-            if is_told(&item) && !is_repeat {
-                console.tell(&item.event.message);
+            let message = &item.event.message;
+            if shown != Shown::Id && is_told(&item) && !told.repeats(message) {
+                console.tell(message);
+                told.last.clone_from(message);
             }
-            history.push(item);
+            told.history.push(item);
         }
         if next.is_none() {
-            return Ok(Followed::Ended(history));
+            return Ok(Followed::Ended(told));
         }
         token = next;
         if is_full {
@@ -79,7 +106,7 @@ pub(super) fn follow(
 
 /// Whether an item is told while it happens: not the submission, which was told already, nor that a node took it, which
 /// its executions tell better, nor the end, which is told with its output and reason.
-pub(super) fn is_told(item: &HistoryItem) -> bool {
+fn is_told(item: &HistoryItem) -> bool {
     let is_submission = item.event.topic == "Submission";
     let is_end = matches!(
         item.event.detail("NewState"),

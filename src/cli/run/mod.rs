@@ -1,8 +1,9 @@
 //! `codling run`: submit a job, follow it to its end, end as it ended.
 //!
 //! ```text
-//!  spec.rs      flags to the job's JSON, with an idempotency token
-//!  submit       PUT; asked again under the same token while the outcome is unknown
+//!  spec.rs      flags to the job's JSON
+//!  wanted.rs    what is shown of it, and until when
+//!  submit       PUT, with an idempotency token; asked again under the same token while the outcome is unknown
 //!  follow.rs    GET history, page by page, until its token is empty (rest-api.md 7.2)
 //!  ending.rs    GET the job with its executions: output, reason, exit code
 //! ```
@@ -13,10 +14,12 @@
 mod ending;
 mod follow;
 mod spec;
+mod submission;
+mod wanted;
 
-use super::client::{Client, ClientError, Retry};
+use super::client::{Client, ClientError, Reply, Retry};
 use super::commands::Run;
-use super::console::Console;
+use super::console::{Console, plain};
 use super::error::INTERRUPTED;
 use super::interrupt::{Interrupts, Waited};
 use super::job::ask_to_stop;
@@ -26,6 +29,8 @@ use super::{CliError, Ended};
 use crate::config::Surroundings;
 use follow::Followed;
 use std::time::Duration;
+use submission::Submission;
+use wanted::{Shown, Switches, Until, Wanted};
 
 /// Between two tries while a node starts, is busy or cannot write.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -40,30 +45,64 @@ pub(super) fn run(
     around: Surroundings,
     console: &mut Console,
 ) -> Result<Ended, CliError> {
-    let body = spec::submission(args)?;
+    let wanted = Wanted::read(Switches {
+        json: args.json,
+        id_only: args.id_only,
+        detach: args.detach,
+    })?;
+    let submission = Submission::of(spec::job(args)?);
     let client = Client::new(&raw(
         around,
         [("api-host", &args.api_host), ("api-port", &args.api_port)],
     ))?;
+    perform(&client, &submission, wanted, console)
+}
+
+/// From a submission to the end that is wanted.
+fn perform(
+    client: &Client,
+    submission: &Submission,
+    wanted: Wanted,
+    console: &mut Console,
+) -> Result<Ended, CliError> {
     let interrupts = Interrupts::watch().map_err(CliError::Signals)?;
-    let Some(submitted) = submit(&client, &body, &interrupts).map_err(CliError::NotRun)? else {
+    let body = submission.body();
+    let Some(reply) = submit(client, &body, &interrupts).map_err(CliError::NotRun)? else {
         console.tell("interrupted; whether the job was taken is not known");
         return Ok(Ended(INTERRUPTED));
     };
-    for warning in submitted.warnings.iter().flatten() {
-        console.tell(warning);
-    }
+    let submitted: Submitted = reply.decode().map_err(CliError::NotRun)?;
     let job = submitted.job_id;
-    console.tell(&format!("job {job} submitted"));
-    match follow::follow(&client, &job, &interrupts, console).map_err(CliError::NotRun)? {
-        Followed::Interrupted => Ok(interrupted(&client, &job, console)),
-        Followed::Ended(history) => {
+    if wanted.shown != Shown::Id {
+        for warning in submitted.warnings.iter().flatten() {
+            console.tell(warning);
+        }
+    }
+    match (wanted.until, wanted.shown) {
+        (Until::Taken, Shown::Json) => console.out(&reply.line())?,
+        (Until::Taken, Shown::Output) => {
+            console.line(&plain(&job))?;
+            console.hint(&format!("codling job describe {job} shows how it goes"));
+        }
+        (_, Shown::Id) => console.line(&plain(&job))?,
+        (Until::End, Shown::Output | Shown::Json) => {
+            console.tell(&format!("job {job} submitted"));
+        }
+    }
+    if wanted.until == Until::Taken {
+        return Ok(Ended::WELL);
+    }
+    match follow::follow(client, &job, &interrupts, wanted.shown, console)
+        .map_err(CliError::NotRun)?
+    {
+        Followed::Interrupted => Ok(interrupted(client, &job, console)),
+        Followed::Ended(told) => {
             let reply = follow::patiently(&job, &interrupts, console, || {
                 client.get(&format!("/jobs/{job}?include=executions"))
             })
             .map_err(CliError::NotRun)?;
             match reply {
-                Some(reply) => ending::ending(&reply, &history, args, console),
+                Some(reply) => ending::ending(&reply, &told, wanted.shown, console),
                 None => Ok(Ended(INTERRUPTED)),
             }
         }
@@ -76,12 +115,12 @@ fn submit(
     client: &Client,
     body: &[u8],
     interrupts: &Interrupts,
-) -> Result<Option<Submitted>, ClientError> {
+) -> Result<Option<Reply>, ClientError> {
     let mut tries = 0;
     loop {
         tries += 1;
         match client.put("/jobs", body) {
-            Ok(reply) => return reply.decode().map(Some),
+            Ok(reply) => return Ok(Some(reply)),
             Err(error @ (ClientError::NoNode { .. } | ClientError::Unreachable { .. }))
                 if tries == 1 =>
             {

@@ -1,15 +1,15 @@
-//! The flags of `codling run` as the JSON of a submission (rest-api.md 8.1).
+//! The flags of `codling run` as the job of a submission (rest-api.md 8.1).
 
 use super::super::commands::Run;
 use crate::config::{ConfigError, Wrong, parse_duration};
 use crate::model::{Origin, ResourcesConfig};
 use serde_json::{Map, Value, json};
 
-/// Bytes of randomness in an idempotency token: as unlikely to repeat as a UUID.
-const TOKEN_BYTES: usize = 16;
+/// The most that a node takes.
+const COUNT_MAX: u32 = 1_000;
 
-/// The body of the `PUT`.
-pub(super) fn submission(args: &Run) -> Result<Vec<u8>, ConfigError> {
+/// The job.
+pub(super) fn job(args: &Run) -> Result<Value, ConfigError> {
     let env = args
         .env
         .iter()
@@ -20,31 +20,57 @@ pub(super) fn submission(args: &Run) -> Result<Vec<u8>, ConfigError> {
         let (key, value) = pair("label", entry)?;
         labels.insert(key.to_owned(), Value::from(value));
     }
-    let body = json!({
-        "IdempotencyToken": token(),
-        "Job": {
-            "Name": args.name.clone().unwrap_or_default(),
-            "Namespace": "default",
-            "Type": "batch",
-            "Count": 1,
-            "Labels": labels,
-            "Tasks": [{
-                "Name": "main",
-                "Engine": {
-                    "Type": "docker",
-                    "Params": {
-                        "Image": args.image,
-                        "Parameters": args.command,
-                        "EnvironmentVariables": env,
-                    },
-                },
-                "Publisher": { "Type": "" },
-                "Resources": resources(args)?,
-                "Timeouts": timeouts(args.timeout.as_deref())?,
-            }],
-        },
-    });
-    Ok(body.to_string().into_bytes())
+    let mut params = Map::new();
+    params.insert("Image".to_owned(), Value::from(args.image.as_str()));
+    params.insert("Parameters".to_owned(), json!(args.command));
+    params.insert("EnvironmentVariables".to_owned(), Value::Array(env));
+    if !args.entrypoint.is_empty() {
+        params.insert("Entrypoint".to_owned(), json!(args.entrypoint));
+    }
+    if let Some(dir) = &args.workdir {
+        if !dir.starts_with('/') {
+            return Err(bad(
+                "workdir",
+                dir,
+                Wrong::new(
+                    "a path inside the container that starts with /",
+                    "for instance /srv",
+                ),
+            ));
+        }
+        params.insert("WorkingDirectory".to_owned(), Value::from(dir.as_str()));
+    }
+    Ok(json!({
+        "Name": args.name.clone().unwrap_or_default(),
+        "Namespace": "default",
+        "Type": "batch",
+        "Count": count(args.count.as_deref())?,
+        "Labels": labels,
+        "Tasks": [{
+            "Name": "main",
+            "Engine": { "Type": "docker", "Params": params },
+            "Publisher": { "Type": "" },
+            "Resources": resources(args)?,
+            "Timeouts": timeouts(args.timeout.as_deref())?,
+        }],
+    }))
+}
+
+fn count(text: Option<&str>) -> Result<u32, ConfigError> {
+    let Some(text) = text else { return Ok(1) };
+    text.parse()
+        .ok()
+        .filter(|count| (1..=COUNT_MAX).contains(count))
+        .ok_or_else(|| {
+            bad(
+                "count",
+                text,
+                Wrong::new(
+                    format!("a whole number from 1 to {COUNT_MAX}"),
+                    "leave it out to run the job once",
+                ),
+            )
+        })
 }
 
 /// Checked here, so that a slip exits 2 and no job fails for it; sent as typed.
@@ -62,13 +88,17 @@ fn resources(args: &Run) -> Result<Value, ConfigError> {
         } else {
             config.memory = typed;
         }
-        config.parse().map_err(|error| {
-            bad(
-                flag,
-                text,
-                Wrong::new(error.allowed, "leave it out to take the node's default"),
-            )
-        })?;
+        let wrong = |allowed: String| {
+            let hint = "leave it out to take the node's default";
+            bad(flag, text, Wrong::new(allowed, hint))
+        };
+        let asked = config
+            .parse()
+            .map_err(|error| wrong(error.allowed.to_owned()))?;
+        // To the API 0 is a quantity that was not named, so the node would take its default.
+        if asked.cpu_millis == Some(0) || asked.memory_bytes == Some(0) {
+            return Err(wrong("more than 0".to_owned()));
+        }
         resources.insert(key.to_owned(), Value::from(text.as_str()));
     }
     Ok(Value::Object(resources))
@@ -80,13 +110,15 @@ fn timeouts(text: Option<&str>) -> Result<Value, ConfigError> {
         return Ok(json!({}));
     };
     let limit = parse_duration(text).map_err(|wrong| bad("timeout", text, wrong))?;
-    let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
+    let seconds = limit.as_secs();
+    let wrong = |hint: String| Wrong::new("whole seconds, at least 1s", hint);
+    if limit.subsec_nanos() > 0 {
+        let hint = format!("write {}s", seconds.saturating_add(1));
+        return Err(bad("timeout", text, wrong(hint)));
+    }
     if seconds == 0 {
-        return Err(bad(
-            "timeout",
-            text,
-            Wrong::new("a duration of at least 1s", "leave it out for no limit"),
-        ));
+        let hint = "leave it out for no limit".to_owned();
+        return Err(bad("timeout", text, wrong(hint)));
     }
     Ok(json!({ "ExecutionTimeout": seconds }))
 }
@@ -107,14 +139,5 @@ fn bad(flag: &str, value: &str, wrong: Wrong) -> ConfigError {
         origin: Origin::Flag(flag.to_owned()),
         value: value.to_owned(),
         wrong,
-    }
-}
-
-/// Without randomness there is no token, and a lost reply may submit twice: better than no job.
-fn token() -> String {
-    let mut bytes = [0; TOKEN_BYTES];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => data_encoding::HEXLOWER.encode(&bytes),
-        Err(_) => String::new(),
     }
 }

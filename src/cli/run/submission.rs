@@ -1,0 +1,39 @@
+//! A job and what is sent with it.
+
+use serde_json::{Value, json};
+
+/// Bytes of randomness in an idempotency token: as unlikely to repeat as a UUID.
+const TOKEN_BYTES: usize = 16;
+
+/// A job under one idempotency token: however often it is sent, it is taken once.
+#[derive(Debug)]
+pub(super) struct Submission {
+    job: Value,
+    token: String,
+}
+
+impl Submission {
+    /// With a fresh token.
+    pub(super) fn of(job: Value) -> Self {
+        Self {
+            job,
+            token: token(),
+        }
+    }
+
+    /// The body of the `PUT`.
+    pub(super) fn body(&self) -> Vec<u8> {
+        json!({ "IdempotencyToken": self.token, "Job": self.job })
+            .to_string()
+            .into_bytes()
+    }
+}
+
+/// Without randomness there is no token, and a lost reply may submit twice: better than no job.
+fn token() -> String {
+    let mut bytes = [0; TOKEN_BYTES];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => data_encoding::HEXLOWER.encode(&bytes),
+        Err(_) => String::new(),
+    }
+}
