@@ -11,6 +11,7 @@
 //! | `port_holder` | which process listens on a port, for an error message |
 //! | `sensors` | memory, pressure, temperature, power and disk of this moment |
 //! | `memory_controller` | whether the kernel can limit the memory of containers |
+//! | `journal` | whether stderr leads to systemd's journal |
 //! | `distribution` | which packages this system takes, for the line that installs an engine |
 
 mod account;
@@ -18,6 +19,7 @@ mod clock;
 mod distribution;
 mod error;
 mod facts;
+mod journal;
 mod memory_controller;
 mod port_holder;
 mod sensors;
@@ -27,6 +29,7 @@ pub use clock::{BootClock, EARLIEST_WALL};
 pub use distribution::{InitSystem, engine_install_line, read_init_system};
 pub use error::BoardError;
 pub use facts::read_facts;
+pub use journal::stderr_is_journal;
 pub use memory_controller::read_memory_controller;
 pub use port_holder::port_holder;
 pub use sensors::Sensors;

@@ -35,7 +35,7 @@ pub use error::{ConfigError, Wrong};
 pub use flag::{FlagShape, FlagSpec, Line, Setting, Shown};
 pub use home::{DATA_DIR_NAME, FALLBACK_DATA_DIR};
 pub use nearest::nearest;
-pub use parse::{ApiAccess, ImagePull, StoreKind};
+pub use parse::{ApiAccess, ImagePull, LogFormat, StoreKind};
 pub use raw::{Raw, Surroundings};
 pub use settings::{Config, FLAGS};
 

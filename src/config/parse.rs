@@ -31,6 +31,15 @@ pub enum ImagePull {
     Never,
 }
 
+/// How lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people, and with priorities for the journal where stderr is the journal.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// Where records are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
@@ -62,6 +71,12 @@ impl Shown for ImagePull {
             }
             .to_owned(),
         )
+    }
+}
+
+impl Shown for LogFormat {
+    fn shown(&self) -> Option<String> {
+        Some(if *self == Self::Text { "text" } else { "json" }.to_owned())
     }
 }
 
@@ -237,6 +252,18 @@ pub(super) fn memory_limits(text: &str, _: &Surroundings) -> Result<MemoryLimits
         _ => Err(Wrong::new(
             "true or false",
             "leave it out to run jobs one at a time where memory cannot be limited",
+        )),
+    }
+}
+
+/// Upstream's other formats are what people read.
+pub(super) fn log_format(text: &str, _: &Surroundings) -> Result<LogFormat, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "text" | "default" | "station" | "combined" | "event" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Wrong::new(
+            "text or json",
+            "leave it out for text; the journal gets priorities by itself",
         )),
     }
 }

@@ -1,6 +1,6 @@
 //! The table of flags of `codling serve`, and the struct that it makes.
 
-use super::parse::{self, ApiAccess, ImagePull, StoreKind};
+use super::parse::{self, ApiAccess, ImagePull, LogFormat, StoreKind};
 use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
 use crate::model::{MemoryLimits, NodeRoles};
 use core::net::IpAddr;
@@ -108,6 +108,10 @@ settings! {
     log_level: log::LevelFilter = parse::log_level,
         FlagSpec::value("log-level", "LEVEL", "info", "off, error, warn, info, debug or trace")
             .variables(&["LOG_LEVEL"]);
+    /// How lines of the log are written.
+    log_format: LogFormat = parse::log_format,
+        FlagSpec::value("log-format", "FORMAT", "text", "text, or json for one object a line")
+            .variables(&["LOG_TYPE"]);
     /// Where executions are kept.
     compute_execution_store_type: StoreKind = parse::store_kind,
         FlagSpec::value("compute-execution-store-type", "TYPE", "boltdb", "boltdb or inmemory")

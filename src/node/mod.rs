@@ -23,6 +23,7 @@
 mod assembly;
 mod driver;
 mod error;
+mod evidence;
 mod finder;
 mod lock;
 mod notices;
@@ -32,4 +33,5 @@ mod requests;
 pub use assembly::{Node, Started};
 pub use driver::NodeEvent;
 pub use error::{NodeError, Taken};
+pub use evidence::{Evidence, LogCounts};
 pub use notices::engine_hint;

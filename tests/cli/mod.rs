@@ -4,6 +4,7 @@
 
 mod help;
 mod jobs;
+mod log;
 mod real;
 mod run;
 mod run_flags;

@@ -167,9 +167,15 @@ impl Capture {
 
 /// A node on `dir` and free ports of the loopback, without an engine.
 pub(crate) fn serve(dir: &Path, flags: &[&str]) -> Program {
+    serve_on(dir, Path::new("/nonexistent/engine.sock"), flags)
+}
+
+/// A node on `dir` and free ports of the loopback, with the engine at `engine`.
+pub(crate) fn serve_on(dir: &Path, engine: &Path, flags: &[&str]) -> Program {
     let dir = dir.display().to_string();
+    let engine = engine.display().to_string();
     let mut args = vec!["serve", "--data-dir", &dir, "--swarm-host", "127.0.0.1"];
-    args.extend(["--engine-socket", "/nonexistent/engine.sock"]);
+    args.extend(["--engine-socket", &engine]);
     for (flag, value) in [("--api-port", "0"), ("--port", "0")] {
         if !flags.contains(&flag) {
             args.extend([flag, value]);

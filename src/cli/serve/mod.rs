@@ -6,11 +6,12 @@
 mod report;
 
 use super::commands::Serve;
-use super::{CliError, Ended, logger};
-use crate::board::{BootClock, port_holder};
-use crate::config::{Config, ConfigError, Raw, Surroundings, Wrong};
+use super::logger::{self, Style};
+use super::{CliError, Ended};
+use crate::board::{BootClock, port_holder, stderr_is_journal};
+use crate::config::{Config, ConfigError, LogFormat, Raw, Surroundings, Wrong};
 use crate::model::Origin;
-use crate::node::{Node, NodeError, Taken};
+use crate::node::{Evidence, Node, NodeError, Taken};
 use crate::swarm::{PeerAddressError, parse_peer};
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt as _;
@@ -23,12 +24,23 @@ const ROOT: &str = "/";
 /// Starts a node and returns when it has stopped.
 pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError> {
     let uid = around.uid;
+    let is_journal = stderr_is_journal(around.variable("JOURNAL_STREAM"));
     let config = Config::resolve(&Raw {
         flags: args.flags,
         around,
     })?;
     check_peers(&config)?;
-    logger::install(config.log_level.value, BootClock::read(Path::new(ROOT)));
+    let evidence = Evidence::default();
+    logger::install(
+        config.log_level.value,
+        match config.log_format.value {
+            LogFormat::Json => Style::Json,
+            LogFormat::Text if is_journal => Style::Journal,
+            LogFormat::Text => Style::Text,
+        },
+        BootClock::read(Path::new(ROOT)),
+        evidence.log.clone(),
+    );
     report::settings(&config);
     // Before the node takes its place, so that a signal in between stops it cleanly.
     let mut signals =
@@ -43,6 +55,7 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
     };
     node.run(stop, |event| report.event(&event))?;
     log::info!("stopped");
+    log::logger().flush();
     Ok(Ended::WELL)
 }
 
