@@ -184,6 +184,8 @@ fn every_bad_value_names_its_flag_the_value_what_is_allowed_and_a_hint() {
         ("api-port", "+1", "a port from 0 to 65535"),
         ("api-port", "", "a port from 0 to 65535"),
         ("api-open", "maybe", "true or false"),
+        ("api-allow-host", "http://pi", "host names"),
+        ("api-allow-host", "pi:1234", "host names"),
         ("port", "1 2", "a port from 0 to 65535"),
         ("swarm-host", "eth0", "an IP address"),
         ("peer", "192.0.2.1:1235", "multiaddrs such as"),
@@ -297,16 +299,35 @@ fn both_ports_may_be_any_free_one() {
 }
 
 #[test]
-fn the_rest_api_leaves_the_loopback_only_with_api_open() {
+fn the_rest_api_leaves_the_loopback_only_with_a_token_or_api_open() {
     for host in ["0.0.0.0", "::", "192.0.2.1"] {
         let error = refuse(&[("api-host", host)], &[]);
         assert!(
-            error.to_string().contains("add --api-open"),
+            error
+                .to_string()
+                .contains("add --api-token-file FILE or --api-open"),
             "{host}: {error}"
         );
         assert!(error.to_string().contains("flag --api-host"), "{error}");
         let open = resolve(&[("api-host", host), ("api-open", "true")], &[]);
         assert_eq!(open.api_open.value, ApiAccess::Open);
+        let guarded = resolve(&[("api-host", host), ("api-token-file", "token")], &[]);
+        assert_eq!(guarded.api_token_file.value, Some("/work/token".into()));
+        let both = resolve(
+            &[
+                ("api-host", host),
+                ("api-open", "true"),
+                ("api-token-file", "/t"),
+            ],
+            &[],
+        );
+        assert!(
+            both.notes
+                .iter()
+                .any(|note| note.contains("--api-open changes nothing")),
+            "{:?}",
+            both.notes
+        );
     }
     for host in [
         "127.0.0.1",

@@ -24,6 +24,8 @@ mod crash;
 mod faults;
 // The real node against engines that misbehave.
 mod hostile;
+// The real binary among crowds of idle and half-open connections.
+mod crowd;
 // The job suite: whole jobs on a real Podman, a real Docker and a scripted engine.
 mod lifecycle;
 // Single promises of the agent, turn by turn.

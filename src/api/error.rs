@@ -1,4 +1,4 @@
-//! Every way to say no, in one table: status, code, component, hint, whether to try again (rest-api.md 1.5).
+//! Every way to say no, in one table: status, code, component, what to do, whether to try again (rest-api.md 1.5).
 //!
 //! A mistake of the client is never 5xx, and 501 is never sent: what does not exist yet is 400 with `Code`
 //! `NotImplemented` and a hint. 503 and 507 mean that the same request may succeed later; `Details.Retryable` says so in
@@ -34,6 +34,26 @@ pub(super) enum ApiError {
         path: String,
         allow: &'static str,
     },
+    #[error("the request names no host")]
+    HostMissing,
+    #[error("the request is for \"{host}\", and this node does not answer to that name")]
+    HostNotOurs { host: String },
+    #[error("the request was sent by a web page from elsewhere: {page}")]
+    ForeignPage { page: String },
+    #[error("the request carries no token, and this node asks for one")]
+    TokenMissing,
+    #[error("the request's token is not this node's")]
+    TokenWrong,
+    #[error("the request's head is too big: more than {limit} bytes or 100 fields")]
+    HeadTooLarge { limit: usize },
+    #[error("the request's address is too long")]
+    AddressTooLong,
+    #[error("the request's head did not arrive within {seconds} s")]
+    HeadTooSlow { seconds: u64 },
+    #[error("this is not an HTTP/1.1 request")]
+    HeadGarbled,
+    #[error("the request's Content-Type must be application/json, not \"{found}\"")]
+    NotJson { found: String },
     #[error("{0}")]
     BadRequest(String),
     /// All problems of a submission, one a line.
@@ -74,8 +94,8 @@ pub(super) struct Row {
     pub(super) code: &'static str,
     /// `Component`.
     pub(super) component: &'static str,
-    /// `Hint`.
-    pub(super) hint: Option<Cow<'static, str>>,
+    /// `Hint`: what to do. There is always something.
+    pub(super) hint: Cow<'static, str>,
     /// Seconds for `Retry-After`; `None` where the same request cannot succeed later.
     pub(super) retry_after_s: Option<u64>,
 }
@@ -88,34 +108,127 @@ const RETRY_LATER_S: u64 = 5;
 const API: &str = "APIServer";
 const JOBS: &str = "JobStore";
 
+const AGAIN: &str = "nothing was done; send it again in a moment";
+const STORE_REOPENS: &str = "the store is being reopened; nothing that was accepted is lost";
+const HOW_TO_SHOW_A_TOKEN: &str = "send the header Authorization: Bearer TOKEN; codling and the bacalhau CLI take the \
+     token from the variable BACALHAU_API_KEY";
+
 impl ApiError {
     /// The row of the table.
     pub(super) fn row(&self) -> Row {
         match self {
-            Self::UnknownRoute { .. } => row(404, "NotFound", API)
-                .hint("this agent speaks the REST API of Bacalhau v1.9.3, under /api/v1"),
-            Self::MethodNotAllowed { .. } => row(405, "MethodNotAllowed", API),
-            Self::BadRequest(_) => row(400, "BadRequest", API),
-            Self::Invalid(_) => row(400, "ValidationError", API),
-            Self::NotImplemented { hint, .. } => row(400, "NotImplemented", API).hint(*hint),
-            Self::BodyTooLarge { .. } => row(413, "BadRequest", API)
-                .hint("put large inputs into the image or into an input source"),
-            Self::BodyTooSlow { .. } => row(408, "TimeOut", API).retry(RETRY_SOON_S),
-            Self::BodiesTooMany { .. } => row(503, "ServiceUnavailable", API).retry(RETRY_SOON_S),
-            Self::JobNotFound { .. } => row(404, "NotFound", JOBS),
-            Self::MultipleJobs { .. } => {
-                row(409, "MultipleJobsFound", JOBS).hint("use the full job id")
+            Self::UnknownRoute { .. } => row(
+                404,
+                "NotFound",
+                API,
+                "this agent speaks the REST API of Bacalhau v1.9.3, under /api/v1: see /api/v1/openapi.json",
+            ),
+            Self::MethodNotAllowed { allow, .. } => row(
+                405,
+                "MethodNotAllowed",
+                API,
+                format!("send one of: {allow}"),
+            ),
+            Self::HostMissing => row(
+                400,
+                "BadRequest",
+                API,
+                "send a Host header with the name or address that leads here",
+            ),
+            Self::HostNotOurs { host } => row(
+                403,
+                "Forbidden",
+                API,
+                format!(
+                    "ask for 127.0.0.1 or localhost, or start the node with --api-allow-host {host}"
+                ),
+            ),
+            Self::ForeignPage { .. } => row(
+                403,
+                "Forbidden",
+                API,
+                "no page of another site may drive this node: use codling, the bacalhau CLI or curl",
+            ),
+            Self::TokenMissing | Self::TokenWrong => {
+                row(401, "Unauthorized", "Authorizer", HOW_TO_SHOW_A_TOKEN)
             }
-            Self::JobEnded { .. } => row(409, "ConflictJobState", JOBS),
+            Self::HeadTooLarge { .. } => {
+                row(431, "BadRequest", API, "send fewer and shorter headers")
+            }
+            Self::AddressTooLong => row(414, "BadRequest", API, "send a shorter path and query"),
+            Self::HeadTooSlow { .. } => {
+                row(408, "TimeOut", API, "send the request's head at once").retry(RETRY_SOON_S)
+            }
+            Self::HeadGarbled => row(
+                400,
+                "BadRequest",
+                API,
+                "speak plain HTTP/1.1 here, without TLS: http://, not https://",
+            ),
+            Self::NotJson { .. } => row(
+                415,
+                "UnsupportedMediaType",
+                API,
+                "send the header Content-Type: application/json and a JSON document",
+            ),
+            Self::BadRequest(_) => row(
+                400,
+                "BadRequest",
+                API,
+                "nothing was done; /api/v1/openapi.json tells what each route takes",
+            ),
+            Self::Invalid(_) => row(
+                400,
+                "ValidationError",
+                API,
+                "nothing was submitted: correct each line and send the job again",
+            ),
+            Self::NotImplemented { hint, .. } => row(400, "NotImplemented", API, *hint),
+            Self::BodyTooLarge { .. } => row(
+                413,
+                "BadRequest",
+                API,
+                "put large inputs into the image or into an input source",
+            ),
+            Self::BodyTooSlow { .. } => {
+                row(408, "TimeOut", API, "send it again, faster").retry(RETRY_SOON_S)
+            }
+            Self::BodiesTooMany { .. } => {
+                row(503, "ServiceUnavailable", API, AGAIN).retry(RETRY_SOON_S)
+            }
+            Self::JobNotFound { .. } => row(
+                404,
+                "NotFound",
+                JOBS,
+                "job list shows the jobs of this node",
+            ),
+            Self::MultipleJobs { .. } => row(409, "MultipleJobsFound", JOBS, "use the full job id"),
+            Self::JobEnded { .. } => row(
+                409,
+                "ConflictJobState",
+                JOBS,
+                "there is nothing left to stop; job describe shows how it ended",
+            ),
             Self::Denied { reason, asked } => denied(reason, asked),
-            Self::ReplyLost { asked } => row(503, "ServiceUnavailable", API)
-                .retry(RETRY_LATER_S)
-                .hint(unknown(None, asked)),
-            Self::StoreUnreadable => row(503, "ServiceUnavailable", JOBS)
-                .retry(RETRY_LATER_S)
-                .hint("the store is being reopened; nothing that was accepted is lost"),
-            Self::Stopping => row(503, "ServiceUnavailable", API).retry(RETRY_LATER_S),
-            Self::Unexpected => row(500, "InternalError", API),
+            Self::ReplyLost { asked } => {
+                row(503, "ServiceUnavailable", API, unknown(None, asked)).retry(RETRY_LATER_S)
+            }
+            Self::StoreUnreadable => {
+                row(503, "ServiceUnavailable", JOBS, STORE_REOPENS).retry(RETRY_LATER_S)
+            }
+            Self::Stopping => row(
+                503,
+                "ServiceUnavailable",
+                API,
+                "nothing was done; send it again when the node is back",
+            )
+            .retry(RETRY_LATER_S),
+            Self::Unexpected => row(
+                500,
+                "InternalError",
+                API,
+                "this is a mistake in codling: please report it with the lines of its log",
+            ),
         }
     }
 
@@ -152,40 +265,50 @@ impl ApiError {
             .with("RequestID", "")
             .with("Code", row.code)
             .with("Component", row.component)
-            .with_some("Hint", row.hint.as_deref().unwrap_or_default())
+            .with("Hint", row.hint.as_ref())
             .with_some("Details", details)
     }
 }
 
 fn denied(reason: &DenyReason, asked: &Asked) -> Row {
     match reason {
-        DenyReason::TooManyLive { .. } | DenyReason::TooManyBytes { .. } => {
-            row(429, "ResourceExhausted", JOBS)
-                .retry(RETRY_LATER_S)
-                .hint("wait until jobs end, or stop some")
-        }
+        DenyReason::TooManyLive { .. } | DenyReason::TooManyBytes { .. } => row(
+            429,
+            "ResourceExhausted",
+            JOBS,
+            "wait until jobs end, or stop some",
+        )
+        .retry(RETRY_LATER_S),
         // As on a compute-only node of the original, where the orchestrator's routes do not exist.
-        DenyReason::NotRequester => {
-            row(404, "NotFound", API).hint("send it to a node whose --node-type has requester")
-        }
-        DenyReason::TokenReused { .. } => {
-            row(409, "ResourceInUse", JOBS).hint("use a new idempotency token for a different job")
-        }
+        DenyReason::NotRequester => row(
+            404,
+            "NotFound",
+            API,
+            "send it to a node whose --node-type has requester",
+        ),
+        DenyReason::TokenReused { .. } => row(
+            409,
+            "ResourceInUse",
+            JOBS,
+            "use a new idempotency token for a different job",
+        ),
         DenyReason::StoreUnavailable { job } => match asked {
-            Asked::Read => row(503, "ServiceUnavailable", JOBS)
-                .retry(RETRY_LATER_S)
-                .hint("the store is being reopened; nothing that was accepted is lost"),
-            Asked::Submit | Asked::Stop { .. } => row(507, "DatastoreFailure", JOBS)
-                .retry(RETRY_LATER_S)
-                .hint(unknown(job.as_ref().map(|job| job.as_str()), asked)),
+            Asked::Read => row(503, "ServiceUnavailable", JOBS, STORE_REOPENS).retry(RETRY_LATER_S),
+            Asked::Submit | Asked::Stop { .. } => row(
+                507,
+                "DatastoreFailure",
+                JOBS,
+                unknown(job.as_ref().map(|job| job.as_str()), asked),
+            )
+            .retry(RETRY_LATER_S),
         },
-        DenyReason::Timeout { .. } => row(503, "ServiceUnavailable", API)
-            .retry(RETRY_LATER_S)
-            .hint(unknown(None, asked)),
-        DenyReason::Busy { .. } => row(503, "ServiceUnavailable", API).retry(RETRY_SOON_S),
+        DenyReason::Timeout { .. } => {
+            row(503, "ServiceUnavailable", API, unknown(None, asked)).retry(RETRY_LATER_S)
+        }
+        DenyReason::Busy { .. } => row(503, "ServiceUnavailable", API, AGAIN).retry(RETRY_SOON_S),
         // A reason of a later release: the words are its own.
         #[allow(unreachable_patterns)]
-        _ => row(503, "ServiceUnavailable", API).retry(RETRY_LATER_S),
+        _ => row(503, "ServiceUnavailable", API, AGAIN).retry(RETRY_LATER_S),
     }
 }
 
@@ -202,22 +325,22 @@ fn unknown(job: Option<&str>, asked: &Asked) -> Cow<'static, str> {
     }
 }
 
-fn row(status: u16, code: &'static str, component: &'static str) -> Row {
+fn row(
+    status: u16,
+    code: &'static str,
+    component: &'static str,
+    hint: impl Into<Cow<'static, str>>,
+) -> Row {
     Row {
         status,
         code,
         component,
-        hint: None,
+        hint: hint.into(),
         retry_after_s: None,
     }
 }
 
 impl Row {
-    fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
     fn retry(mut self, after_s: u64) -> Self {
         self.retry_after_s = Some(after_s);
         self

@@ -13,6 +13,7 @@
 //!
 //! | Part | Holds |
 //! |---|---|
+//! | `access` | who may call: `Host`, `Origin`, tokens |
 //! | `listen` | binding, with typed errors |
 //! | `server` | connections and their bounds |
 //! | `backend` | who answers: channel to the agent, function to the store |
@@ -23,9 +24,9 @@
 //! **A new route**: a variant and an arm in `routes::Route`, a handler that returns `Result<Json, ApiError>`, its bodies in
 //! `wire`, a golden file and a refusal test in `tests/api`.
 //!
-//! Who may call is decided by the address: only loopback is served, so far. Checks of `Host`, `Origin` and tokens belong
-//! at the head of `routes::answer`, before the route is looked up.
+//! Who may call is judged at the head of every request (`access`), before its route is looked up.
 
+mod access;
 mod backend;
 mod error;
 mod listen;
@@ -33,6 +34,7 @@ mod routes;
 mod server;
 mod wire;
 
+pub use access::{Access, ApiToken, Hosts, TOKEN_MAX, TOKEN_MIN, TokenFileError};
 pub use backend::{ApiBackend, ApiCall, REQUESTS_MAX, ReplySlot, StoreReads};
 pub use listen::{BindError, bind};
 pub use server::{ApiServer, Limits};

@@ -133,12 +133,12 @@ impl Client {
 
     /// `GET` below the orchestrator; `path` starts with `/` and is escaped.
     pub(super) fn get(&self, path: &str) -> Result<Reply, ClientError> {
-        self.read(self.agent.get(self.url(path)).call())
+        self.read(self.with_token(self.agent.get(self.url(path))).call())
     }
 
     /// `PUT` of a JSON body.
     pub(super) fn put(&self, path: &str, body: &[u8]) -> Result<Reply, ClientError> {
-        let request = self.agent.put(self.url(path));
+        let request = self.with_token(self.agent.put(self.url(path)));
         self.read(
             request
                 .header("Content-Type", "application/json")
@@ -161,10 +161,17 @@ impl Client {
             .build()
             .force_send_body();
         self.read(
-            request
+            self.with_token(request)
                 .header("Content-Type", "application/json")
                 .send(body),
         )
+    }
+
+    fn with_token<Body>(&self, request: ureq::RequestBuilder<Body>) -> ureq::RequestBuilder<Body> {
+        match &self.target.token {
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.0)),
+            None => request,
+        }
     }
 
     fn url(&self, path: &str) -> String {

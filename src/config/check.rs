@@ -14,7 +14,8 @@ pub(super) fn check(mut config: Config, raw: &Raw) -> Result<Config, ConfigError
             port: config.port.value,
         });
     }
-    if !config.api_host.value.is_loopback() && config.api_open.value == ApiAccess::Loopback {
+    let guarded = config.api_token_file.value.is_some() || config.api_open.value == ApiAccess::Open;
+    if !config.api_host.value.is_loopback() && !guarded {
         return Err(ConfigError::NotLoopback {
             origin: config.api_host.origin.clone(),
             host: config.api_host.value,
@@ -67,6 +68,12 @@ pub(super) fn data_dir(
 
 fn notes(config: &Config, raw: &Raw) -> Vec<String> {
     let mut notes = Vec::new();
+    if config.api_token_file.value.is_some() && config.api_open.value == ApiAccess::Open {
+        notes.push(format!(
+            "--api-open changes nothing: callers must show the token of --api-token-file ({})",
+            config.api_token_file.origin
+        ));
+    }
     for (kind, path, name) in [
         (
             &config.compute_execution_store_type,

@@ -9,7 +9,22 @@ pub struct ClientTarget {
     pub host: Setting<String>,
     /// Its port.
     pub port: Setting<u16>,
+    /// What the node asks its callers for, if the user has it.
+    pub token: Option<Secret>,
 }
+
+/// A text that no log and no report shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl core::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Where a user's token is, as for upstream's client.
+const TOKEN_VARIABLE: &str = "BACALHAU_API_KEY";
 
 const HOST: FlagSpec = FlagSpec::value("api-host", "HOST", "127.0.0.1", "node to talk to")
     .variables(&["BACALHAU_API_HOST"]);
@@ -38,6 +53,10 @@ impl ClientTarget {
                 origin: host.origin,
             },
             port,
+            token: raw
+                .around
+                .variable(TOKEN_VARIABLE)
+                .map(|token| Secret(token.to_owned())),
         })
     }
 

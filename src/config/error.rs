@@ -59,7 +59,7 @@ pub enum ConfigError {
     },
     /// REST off the loopback without consent.
     #[error(
-        "{origin}: \"{host}\" opens the REST API, which has no password, to the network; use 127.0.0.1, or add --api-open"
+        "{origin}: \"{host}\" opens the REST API to the network; use 127.0.0.1, or add --api-token-file FILE or --api-open"
     )]
     NotLoopback {
         /// Where --api-host comes from.
@@ -85,8 +85,9 @@ impl ConfigError {
                     .to_owned()
             }
             Self::NotLoopback { .. } => {
-                "whoever reaches that address can run containers here: keep the default and \
-                 tunnel (ssh -L 1234:127.0.0.1:1234), or add --api-open on a network you trust"
+                "whoever reaches that address can run containers here: keep the default and tunnel \
+                 (ssh -L 1234:127.0.0.1:1234), or ask callers for a token (openssl rand -hex 32 >FILE; \
+                 chmod 600 FILE), or add --api-open on a network you trust"
                     .to_owned()
             }
             Self::NoHome => "say where: --data-dir /var/lib/codling".to_owned(),

@@ -29,7 +29,7 @@ mod parse;
 mod raw;
 mod settings;
 
-pub use client::ClientTarget;
+pub use client::{ClientTarget, Secret};
 pub use duration::{DURATION_ALLOWED, parse_duration};
 pub use error::{ConfigError, Wrong};
 pub use flag::{FlagShape, FlagSpec, Line, Setting, Shown};

@@ -8,6 +8,10 @@ use std::path::{Component, Path, PathBuf};
 
 /// Peers to dial; each costs a connection and a back-off timer.
 const PEERS_MAX: usize = 64;
+/// Names of the REST API; each is compared with every request's.
+const HOSTS_MAX: usize = 64;
+/// Bytes of a host name (RFC 1035).
+const HOST_MAX: usize = 253;
 /// Labels of a node; they travel with every announcement.
 const LABELS_MAX: usize = 64;
 /// Bytes of a node's name, of a label's key and of a label's value: what fits a table and a Kubernetes-style selector.
@@ -137,9 +141,37 @@ pub(super) fn api_access(text: &str, _: &Surroundings) -> Result<ApiAccess, Wron
         "false" | "no" | "0" | "off" => Ok(ApiAccess::Loopback),
         _ => Err(Wrong::new(
             "true or false",
-            "leave it out to keep the REST API on this machine",
+            "leave it out to keep the REST API on this machine, or give --api-token-file",
         )),
     }
+}
+
+/// Host names without port; addresses need no naming.
+pub(super) fn hosts(text: &str, _: &Surroundings) -> Result<Vec<String>, Wrong> {
+    let mut hosts: Vec<String> = Vec::new();
+    for host in elements(text) {
+        let is_name = host.len() <= HOST_MAX
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+            && (!host.contains(':') || host.starts_with('['));
+        if !is_name {
+            return Err(Wrong::new(
+                "host names such as pi.example, without scheme and port",
+                format!("\"{host}\" is not one"),
+            ));
+        }
+        if !hosts.iter().any(|known| known == host) {
+            hosts.push(host.to_owned());
+        }
+    }
+    if hosts.len() > HOSTS_MAX {
+        return Err(Wrong::new(
+            format!("at most {HOSTS_MAX} names"),
+            "name those that callers really use",
+        ));
+    }
+    Ok(hosts)
 }
 
 pub(super) fn peers(text: &str, _: &Surroundings) -> Result<Vec<String>, Wrong> {

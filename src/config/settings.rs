@@ -70,7 +70,14 @@ settings! {
             .variables(&["BACALHAU_API_PORT", "BACALHAU_SERVER_PORT", "BACALHAU_PORT"]);
     /// Who may reach the REST API.
     api_open: ApiAccess = parse::api_access,
-        FlagSpec::switch("api-open", "allow an --api-host that others can reach");
+        FlagSpec::switch("api-open", "let whoever reaches --api-host in, without a token");
+    /// The file with the token that every caller must show; `None` for no token.
+    api_token_file: Option<PathBuf> = parse::path,
+        FlagSpec::value("api-token-file", "FILE", "", "callers must show the token in it")
+            .shown("none");
+    /// Names under which callers ask for the node, beside the usual ones.
+    api_allow_host: Vec<String> = parse::hosts,
+        FlagSpec::list("api-allow-host", "NAME", "name that leads to the REST API; repeatable");
     /// The swarm port; 0 for any free one.
     port: u16 = parse::port,
         FlagSpec::value("port", "PORT", "1235", "port for other nodes (or --swarm-port)")

@@ -14,6 +14,9 @@ pub enum NodeError {
     /// A `--peer` does not parse. Nothing was bound or written.
     #[error("{0}")]
     Peer(#[from] swarm::PeerAddressError),
+    /// The token file cannot be used. Nothing was bound or written.
+    #[error(transparent)]
+    Token(#[from] api::TokenFileError),
     /// The REST API's address cannot be taken.
     #[error("the REST API cannot listen (--api-host, --api-port)")]
     Api(#[source] api::BindError),

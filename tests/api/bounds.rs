@@ -47,16 +47,29 @@ fn a_head_that_is_too_large_is_431() {
     for _ in 0..17 {
         client.raw(line.as_bytes());
     }
-    assert_eq!(client.reply("GET").status, 431);
+    let message = client.reply("GET").refused(431, "BadRequest");
+    assert!(message.contains("16384"), "{message}");
     let mut many = server.client();
     let fields: String = (0..200).map(|n| format!("X-{n}: 1\r\n")).collect();
     many.raw(format!("GET / HTTP/1.1\r\n{fields}\r\n").as_bytes());
-    assert_eq!(many.reply("GET").status, 431);
+    many.reply("GET").refused(431, "BadRequest");
+    let mut endless = server.client();
+    endless.raw(b"GET / HTTP/1.1\r\nX-Filler: ");
+    until("the server says that it is enough", || {
+        endless.stream.write_all(&[b'x'; 512]).is_err() || {
+            endless.stream.set_nonblocking(true).unwrap();
+            let answered = endless.stream.peek(&mut [0]).is_ok();
+            endless.stream.set_nonblocking(false).unwrap();
+            answered
+        }
+    });
+    endless.reply("GET").refused(431, "BadRequest");
+    endless.closed();
     is_well(&server);
 }
 
 #[test]
-fn a_slow_head_and_an_idle_connection_are_closed_in_time() {
+fn a_slow_head_is_408_and_an_idle_connection_is_closed_in_time() {
     let limits = Limits {
         head_time: Duration::from_millis(200),
         ..Limits::STANDARD
@@ -68,6 +81,8 @@ fn a_slow_head_and_an_idle_connection_are_closed_in_time() {
     let mut silent = server.client();
     let mut idle = server.client();
     assert_eq!(idle.send("GET", ALIVE, &[], b"").status, 200);
+    let message = slow.reply("GET").refused(408, "TimeOut");
+    assert!(message.contains("head"), "{message}");
     slow.closed();
     silent.closed();
     idle.closed();
@@ -80,14 +95,14 @@ fn a_huge_declared_length_is_413_at_once_and_costs_nothing() {
     let server = World::default().serve();
     let mut client = server.client();
     client.raw(
-        format!("PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 107374182400\r\n\r\n")
+        format!("PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 107374182400\r\n\r\n")
             .as_bytes(),
     );
     let message = client.reply("PUT").refused(413, "BadRequest");
     assert!(message.contains("10485760"), "{message}");
     let mut polite = server.client();
     polite.raw(
-        format!("PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n")
+        format!("PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n")
             .as_bytes(),
     );
     polite.reply("PUT").refused(413, "BadRequest");
@@ -109,7 +124,7 @@ fn a_chunked_body_is_counted_as_it_comes() {
     let server = World::default().serve_within(small());
     let mut client = server.client();
     client.raw(
-        format!("PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        format!("PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
             .as_bytes(),
     );
     let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
@@ -121,7 +136,7 @@ fn a_chunked_body_is_counted_as_it_comes() {
     let body = recorded("submit-request");
     let mut client = server.client();
     client.raw(
-        format!("PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+        format!("PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
             .as_bytes(),
     );
     client.reply("PUT").ok();
@@ -130,7 +145,8 @@ fn a_chunked_body_is_counted_as_it_comes() {
 #[test]
 fn garbage_is_400_or_closed_and_harms_nobody() {
     let server = World::default().serve();
-    let put = format!("PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
+    let put =
+        format!("PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
     for garbage in [
         "\x16\x03\x01\x02\x00\x01\x00\x01\u{fc}\x03\x03".to_owned(),
         "GET\r\n\r\n".to_owned(),
@@ -146,10 +162,38 @@ fn garbage_is_400_or_closed_and_harms_nobody() {
         let _ = client.stream.write_all(garbage.as_bytes());
         client.shut_writing();
         if let Some(reply) = client.try_reply("GET") {
-            assert!((400..500).contains(&reply.status), "{garbage:?}: {reply:?}");
+            assert!([400, 431].contains(&reply.status), "{garbage:?}: {reply:?}");
+            reply.refused(reply.status, "BadRequest");
         }
     }
     assert_eq!(server.asked(), []);
+    is_well(&server);
+}
+
+#[test]
+fn what_never_became_a_request_is_refused_in_the_envelope_too() {
+    let server = World::default().serve();
+    let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(70_000));
+    for (request, status) in [
+        ("GET / HTTP/9.9\r\n\r\n", 400),
+        ("G E T / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost localhost\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (long.as_str(), 431),
+    ] {
+        let mut client = server.client();
+        // The refusal may come while the rest is still being written.
+        let _ = client.stream.write_all(request.as_bytes());
+        client.reply("GET").refused(status, "BadRequest");
+    }
+    // After an answer on the same connection too.
+    let mut client = server.client();
+    client
+        .raw(format!("GET {ALIVE} HTTP/1.1\r\nHost: localhost\r\n\r\nGARBAGE\r\n\r\n").as_bytes());
+    assert_eq!(client.reply("GET").status, 200);
+    client.reply("GET").refused(400, "BadRequest");
+    client.closed();
     is_well(&server);
 }
 
@@ -174,7 +218,7 @@ fn a_body_that_comes_too_slowly_is_408() {
     let server = World::default().serve_within(limits);
     let mut client = server.client();
     client.raw(
-        format!("PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{")
+        format!("PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{")
             .as_bytes(),
     );
     client.reply("PUT").refused(408, "TimeOut");
@@ -184,7 +228,7 @@ fn a_body_that_comes_too_slowly_is_408() {
 fn all_bodies_together_are_bounded_and_given_back() {
     let server = World::default().serve_within(small());
     let head = format!(
-        "PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n"
+        "PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n"
     );
     let mut holding = server.client();
     holding.raw(head.as_bytes()).raw(&vec![b' '; 8_999]);
@@ -216,7 +260,7 @@ fn three_hundred_connections_leave_room_for_the_next_one() {
     let served = clients
         .iter_mut()
         .filter_map(|client| {
-            let request = format!("GET {ALIVE} HTTP/1.1\r\nHost: t\r\n\r\n");
+            let request = format!("GET {ALIVE} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             // The oldest were closed to make room; writing to them may fail.
             client.stream.write_all(request.as_bytes()).ok()?;
             client.try_reply("GET")
@@ -262,7 +306,7 @@ fn when_all_connections_are_busy_the_next_client_waits_for_an_answer_not_for_eve
     );
     let mut busy: Vec<Client> = (0..2).map(|_| server.client()).collect();
     for client in &mut busy {
-        client.raw(b"GET /api/v1/agent/node HTTP/1.1\r\nHost: t\r\n\r\n");
+        client.raw(b"GET /api/v1/agent/node HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     until("both are asked", || server.asked().len() == 2);
     is_well(&server);
@@ -279,7 +323,7 @@ fn clients_that_vanish_lose_their_reply_and_nothing_else() {
         let mut client = server.client();
         client.raw(
             format!(
-                "PUT {JOBS} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                "PUT {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
                 body.len()
             )
             .as_bytes(),
@@ -307,7 +351,7 @@ fn a_client_that_reads_nothing_is_cut() {
     deaf.stream
         .set_write_timeout(Some(Duration::from_millis(50)))
         .unwrap();
-    let request = format!("GET {JOBS}?limit=0 HTTP/1.1\r\nHost: t\r\n\r\n");
+    let request = format!("GET {JOBS}?limit=0 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     // Ask until the server no longer reads because its answers are not taken.
     until("the server stops reading", || {
         deaf.stream

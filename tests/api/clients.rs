@@ -182,7 +182,7 @@ fn stopping_a_stopped_job_is_fine_and_a_completed_one_is_a_conflict() {
 fn requests_may_be_pipelined_and_a_client_that_is_done_writing_is_still_answered() {
     let server = World::default().serve();
     let mut client = server.client();
-    let request = "GET /api/v1/agent/alive HTTP/1.1\r\nHost: test\r\n\r\n";
+    let request = "GET /api/v1/agent/alive HTTP/1.1\r\nHost: localhost\r\n\r\n";
     client.raw(request.repeat(20).as_bytes()).shut_writing();
     for _ in 0..20 {
         assert_eq!(client.reply("GET").status, 200);

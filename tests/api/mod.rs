@@ -3,6 +3,8 @@
 //! Goldens in `tests/golden/api` pin our bodies byte for byte; `recorded/` holds what the original server and its CLI said,
 //! and only keys and types are compared with it.
 
+// Web pages and callers without the token are kept out.
+mod access;
 // Every bound holds against clients that pass it.
 mod bounds;
 // What the known clients send is answered as they expect.
@@ -20,4 +22,6 @@ mod shapes;
 // Submissions: what is read, checked, normalised.
 mod submission;
 mod support;
+// Clients that leave at every point.
+mod vanish;
 mod world;

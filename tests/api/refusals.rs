@@ -75,12 +75,12 @@ fn what_is_not_json_is_told_so() {
         &[("Content-Type", "application/x-www-form-urlencoded")],
         recorded("submit-request").as_bytes(),
     );
-    let message = reply.refused(400, "BadRequest");
+    let message = reply.refused(415, "UnsupportedMediaType");
     assert!(message.contains("application/json"), "{message}");
     server
         .client()
         .send("POST", JOBS, &[], recorded("submit-request").as_bytes())
-        .refused(400, "BadRequest");
+        .refused(415, "UnsupportedMediaType");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_full_queue_is_503_with_retry_after_and_only_for_those_beyond_it() {
     let server = TestServer::without_agent(limits);
     let mut clients: Vec<_> = (0..REQUESTS_MAX + 10).map(|_| server.client()).collect();
     for client in &mut clients {
-        client.raw(b"GET /api/v1/agent/node HTTP/1.1\r\nHost: test\r\n\r\n");
+        client.raw(b"GET /api/v1/agent/node HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     let mut full = 0;
     for client in &mut clients {

@@ -10,7 +10,8 @@ const JOBS: &str = "/api/v1/orchestrator/jobs";
 const OURS: [&str; 1] = ["$.Codling"];
 
 /// Keys that may be absent: "omit" in the documentation, or a snapshot that no client needs.
-const MAY_BE_ABSENT: [&str; 8] = [
+const MAY_BE_ABSENT: [&str; 9] = [
+    "Hint",
     "Job",
     "Message",
     "Params",

@@ -2,7 +2,7 @@
 
 use crate::support::wait;
 use async_executor::Executor;
-use codling::api::{ApiBackend, ApiCall, ApiServer, Limits, StoreReads, bind};
+use codling::api::{Access, ApiBackend, ApiCall, ApiServer, Hosts, Limits, StoreReads, bind};
 use codling::model::{ApiReply, ApiRequest, StoreAnswer, StoreQuery};
 use futures_lite::future;
 use std::collections::BTreeMap;
@@ -42,15 +42,24 @@ impl TestServer {
     }
 
     pub(super) fn with_limits(agent: Agent, store: Store, limits: Limits) -> Self {
-        Self::run(Some(agent), store, limits)
+        Self::run(Some(agent), store, loopback(), limits)
+    }
+
+    pub(super) fn with_access(agent: Agent, store: Store, access: Access) -> Self {
+        Self::run(Some(agent), store, access, Limits::STANDARD)
     }
 
     /// A server whose agent does not even take its requests.
     pub(super) fn without_agent(limits: Limits) -> Self {
-        Self::run(None, Box::new(|_| StoreAnswer::Unavailable), limits)
+        Self::run(
+            None,
+            Box::new(|_| StoreAnswer::Unavailable),
+            loopback(),
+            limits,
+        )
     }
 
-    fn run(agent: Option<Agent>, store: Store, limits: Limits) -> Self {
+    fn run(agent: Option<Agent>, store: Store, access: Access, limits: Limits) -> Self {
         let listener = bind("127.0.0.1:0".parse().unwrap()).expect("binds");
         let addr = listener.get_ref().local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -66,7 +75,7 @@ impl TestServer {
             .spawn(move || {
                 let executor = Arc::new(Executor::new());
                 let (backend, calls) = ApiBackend::new(reads);
-                let server = ApiServer::start(&executor, vec![listener], backend, limits);
+                let server = ApiServer::start(&executor, vec![listener], backend, access, limits);
                 let scripted = async {
                     let mut held = Vec::new();
                     let Some(mut agent) = agent else {
@@ -148,6 +157,14 @@ impl Drop for TestServer {
 
 pub(super) const JSON: (&str, &str) = ("Content-Type", "application/json");
 
+/// As a node on the loopback without a token.
+fn loopback() -> Access {
+    Access {
+        hosts: Hosts::new([127, 0, 0, 1].into(), None, &[]),
+        token: None,
+    }
+}
+
 /// One connection.
 pub(super) struct Client {
     pub(super) stream: TcpStream,
@@ -180,7 +197,10 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Reply {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            head.push_str("Host: localhost\r\n");
+        }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -294,6 +314,8 @@ impl Reply {
         for key in ["Message", "RequestID", "Component"] {
             assert!(json[key].is_string(), "{key}: {body}");
         }
+        assert_ne!(json["Hint"].as_str(), None, "no hint: {body}");
+        assert_ne!(json["Hint"], "", "no hint: {body}");
         json["Message"].as_str().unwrap().to_owned()
     }
 }

@@ -10,4 +10,5 @@ mod run;
 mod run_flags;
 mod script;
 mod serve;
+mod token;
 mod usage;

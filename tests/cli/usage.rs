@@ -212,7 +212,7 @@ fn a_bad_setting_of_serve_ends_with_2_before_anything_is_written_or_bound() {
             &["--port=1234"],
             "--api-port and --port are both 1234 (default; flag --port)",
         ),
-        (&["--api-host", "0.0.0.0"], "add --api-open"),
+        (&["--api-host", "0.0.0.0"], "or --api-open"),
         (
             &["--peer", "/ip4/192.0.2.1"],
             "flag --peer: \"/ip4/192.0.2.1\" is not valid",

@@ -96,6 +96,16 @@ impl Running {
         })
     }
 
+    /// Waits until it serves; where.
+    #[track_caller]
+    pub(crate) fn api(&self) -> SocketAddr {
+        let said = self.says("ready; run a job with: ");
+        said.split_once(": REST on ")
+            .and_then(|(_, after)| after.split(',').next())
+            .and_then(|address| address.parse().ok())
+            .unwrap_or_else(|| panic!("no line of places: {said}"))
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);

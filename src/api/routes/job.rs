@@ -80,9 +80,9 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
     if kind.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(ApiError::BadRequest(format!(
-        "the request's Content-Type must be application/json, not \"{content_type}\""
-    )))
+    Err(ApiError::NotJson {
+        found: content_type.to_owned(),
+    })
 }
 
 /// Shows one job, with its executions and history if asked for.

@@ -9,6 +9,7 @@ mod list;
 mod query;
 mod reply;
 
+use super::access::Audience;
 use super::error::{ApiError, Asked};
 use super::server::{self, HeldBody, Shared};
 use super::wire::Json;
@@ -23,6 +24,8 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use query::Query;
 use reply::Style;
+
+pub(super) use reply::last_words;
 
 /// Every path that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,14 @@ impl Route {
         }
     }
 
+    /// Who may ask for the path: everybody for what tells a client that it needs a token.
+    fn audience(&self) -> Audience {
+        match self {
+            Self::Alive | Self::Version | Self::Moved(_) => Audience::Everybody,
+            _ => Audience::TokenHolders,
+        }
+    }
+
     fn allows(&self, method: &Method) -> bool {
         self.allow().split(", ").any(|word| word == method.as_str())
     }
@@ -90,10 +101,7 @@ pub(super) async fn answer(
         Ok(query) if query.has("pretty") => Style::Pretty,
         _ => Style::Compact,
     };
-    let answered = match query {
-        Ok(query) => dispatch(&head, &query, &mut body, shared).await,
-        Err(error) => Err(error),
-    };
+    let answered = dispatch(&head, query, &mut body, shared).await;
     let response = match answered {
         Ok(Answer::Body(json)) => reply::ok(&json, style),
         Ok(Answer::Moved(to)) => reply::moved(to),
@@ -111,12 +119,20 @@ enum Answer {
 
 async fn dispatch(
     head: &Parts,
-    query: &Query,
+    query: Result<Query, ApiError>,
     body: &mut Incoming,
     shared: &Shared,
 ) -> Result<Answer, ApiError> {
+    shared.access.judge_sender(head)?;
     let path = head.uri.path();
-    let Some(route) = Route::find(path)? else {
+    let found = Route::find(path);
+    let audience = match &found {
+        Ok(Some(route)) => route.audience(),
+        // Who may not ask is not told what there is.
+        _ => Audience::TokenHolders,
+    };
+    shared.access.judge_caller(&head.headers, audience)?;
+    let Some(route) = found? else {
         return Err(ApiError::UnknownRoute {
             method: head.method.to_string(),
             path: path.to_owned(),
@@ -129,6 +145,7 @@ async fn dispatch(
             allow: route.allow(),
         });
     }
+    let query = &query?;
     let held = match head.method {
         Method::GET | Method::HEAD => None,
         _ => Some(read_body(head, body, shared).await?),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SERVER as SERVER_NAME,
+    WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
 
@@ -32,10 +33,37 @@ pub(super) fn refused(error: &ApiError, style: Style) -> Response<Full<Bytes>> {
     if let Some(seconds) = row.retry_after_s {
         headers.insert(RETRY_AFTER, seconds.into());
     }
-    if let ApiError::MethodNotAllowed { allow, .. } = error {
-        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    match error {
+        ApiError::MethodNotAllowed { allow, .. } => {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        ApiError::TokenMissing | ApiError::TokenWrong => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        _ => {}
     }
     response
+}
+
+/// A refusal as the last bytes of a connection, for a client whose request never came to be.
+pub(in crate::api) fn last_words(error: &ApiError) -> Vec<u8> {
+    let response = refused(error, Style::Compact);
+    let (head, body) = (
+        response.status(),
+        written(&error.envelope(&error.row()), Style::Compact),
+    );
+    let mut words = format!(
+        "HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in response.headers() {
+        words.push_str(&format!(
+            "{name}: {}\r\n",
+            value.to_str().unwrap_or_default()
+        ));
+    }
+    words.push_str("\r\n");
+    [words.into_bytes(), body].concat()
 }
 
 /// 301 to a path of ours.
@@ -48,7 +76,7 @@ pub(super) fn moved(to: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-fn json(status: StatusCode, body: &Json, style: Style) -> Response<Full<Bytes>> {
+fn written(body: &Json, style: Style) -> Vec<u8> {
     let text = match style {
         Style::Compact => serde_json::to_vec(body),
         Style::Pretty => serde_json::to_vec_pretty(body),
@@ -56,7 +84,11 @@ fn json(status: StatusCode, body: &Json, style: Style) -> Response<Full<Bytes>> 
     // Encoding into memory cannot fail: every key is text and every number finite.
     let mut text = text.unwrap_or_default();
     text.push(b'\n');
-    let mut response = named(Full::new(text.into()));
+    text
+}
+
+fn json(status: StatusCode, body: &Json, style: Style) -> Response<Full<Bytes>> {
+    let mut response = named(Full::new(written(body, style).into()));
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -1,11 +1,13 @@
 //! One connection, from accept to close.
 
 use super::limits::Limits;
+use super::stream::Stream;
 use super::{Shared, body};
+use crate::api::error::ApiError;
 use crate::api::routes;
 use async_channel::Receiver;
 use async_io::{Async, Timer};
-use futures_lite::future;
+use futures_lite::{AsyncWriteExt, future};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
@@ -17,13 +19,15 @@ use std::io;
 use std::net::TcpStream;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What the table knows of a connection: since which moment it has been idle, or that it is busy.
 #[derive(Debug)]
 pub(super) struct Slot {
     idle_since: AtomicU64,
     answers: AtomicU64,
+    /// Whether bytes came since the last answer: then a head is under way, and its client waits.
+    heard: AtomicBool,
 }
 
 const BUSY: u64 = u64::MAX;
@@ -33,7 +37,13 @@ impl Slot {
         Self {
             idle_since: AtomicU64::new(now),
             answers: AtomicU64::new(0),
+            heard: AtomicBool::new(false),
         }
+    }
+
+    /// Bytes came.
+    pub(super) fn hears(&self) {
+        self.heard.store(true, Ordering::Relaxed);
     }
 
     /// The moment at which it became idle; `None` while a request is being answered.
@@ -76,6 +86,7 @@ pub(super) async fn drive(
                     close_after(&mut response);
                 }
                 slot.answers.fetch_add(1, Ordering::Relaxed);
+                slot.heard.store(false, Ordering::Relaxed);
                 slot.idle_since
                     .store(shared.next_idle_moment(), Ordering::Relaxed);
                 Ok::<_, Infallible>(response)
@@ -83,6 +94,8 @@ pub(super) async fn drive(
         })
     };
     let limits = shared.limits;
+    let socket = Arc::new(stream);
+    let stream = Stream::new(socket.clone(), slot.clone(), limits);
     let mut connection = pin!(
         http1::Builder::new()
             .timer(SmolTimer::new())
@@ -100,7 +113,10 @@ pub(super) async fn drive(
     };
     let served = async {
         // What went wrong on a connection is its client's affair; the next one starts afresh.
-        let _ = connection.as_mut().await;
+        let served = connection.as_mut().await;
+        if served.is_err_and(|error| error.is_timeout()) && slot.heard.load(Ordering::Relaxed) {
+            say_too_slow(&socket, &limits).await;
+        }
         Next::Ended
     };
     let close = async {
@@ -133,6 +149,18 @@ pub(super) async fn drive(
         Timer::after(limits.close_time).await;
     };
     future::or(served, too_late).await;
+}
+
+/// Tells a client whose head did not come in time. What the socket does not take at once is left out.
+async fn say_too_slow(socket: &Async<TcpStream>, limits: &Limits) {
+    let words = routes::last_words(&ApiError::HeadTooSlow {
+        seconds: limits.head_time.as_secs(),
+    });
+    let said = async {
+        let mut socket = socket;
+        let _ = socket.write_all(&words).await;
+    };
+    future::or(said, std::future::ready(())).await;
 }
 
 /// Room beyond a head in a connection's read buffer; bodies pass through it in pieces of this size.

@@ -15,11 +15,13 @@ mod accept;
 mod body;
 mod connection;
 mod limits;
+mod stream;
 
 pub use limits::Limits;
 
 pub(in crate::api) use body::{Bodies, HeldBody, read as read_body};
 
+use super::access::Access;
 use super::backend::ApiBackend;
 use accept::Arrival;
 use async_channel::{Receiver, Sender};
@@ -36,6 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug)]
 pub(in crate::api) struct Shared {
     pub(in crate::api) backend: ApiBackend,
+    pub(in crate::api) access: Access,
     pub(in crate::api) limits: Limits,
     pub(in crate::api) bodies: Bodies,
     /// Whether connections are scarce or the server stops: then none is kept after its answer.
@@ -58,10 +61,11 @@ impl ApiServer {
         executor: &Arc<Executor<'static>>,
         listeners: Vec<Async<TcpListener>>,
         backend: ApiBackend,
+        access: Access,
         limits: Limits,
     ) -> Self {
         let (stop, stopped) = async_channel::bounded(1);
-        let server = Server::new(executor.clone(), backend, limits);
+        let server = Server::new(executor.clone(), backend, access, limits);
         let task = executor.spawn(server.run(listeners, stopped));
         Self { stop, task }
     }
@@ -98,13 +102,19 @@ struct Server {
 }
 
 impl Server {
-    fn new(executor: Arc<Executor<'static>>, backend: ApiBackend, limits: Limits) -> Self {
+    fn new(
+        executor: Arc<Executor<'static>>,
+        backend: ApiBackend,
+        access: Access,
+        limits: Limits,
+    ) -> Self {
         // Each connection says once that it ended, so that there is always room.
         let (ended, endings) = async_channel::bounded(limits.connections.max(1));
         Self {
             executor,
             shared: Arc::new(Shared {
                 backend,
+                access,
                 limits,
                 bodies: Bodies::new(limits.bodies_bytes),
                 scarce: AtomicBool::new(false),
