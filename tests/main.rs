@@ -28,6 +28,8 @@ mod hostile;
 mod crowd;
 // The job suite: whole jobs on a real Podman, a real Docker and a scripted engine.
 mod lifecycle;
+// Images: every name, every registry that fails, on both real engines.
+mod images;
 // Single promises of the agent, turn by turn.
 mod agent;
 // The real binary killed at random moments, and asked to stop.

@@ -3,6 +3,7 @@
 use crate::support::engines::Real;
 use crate::support::node::TestNode;
 use crate::support::program::{Ended, Program};
+use crate::support::registry::{Answers, Registry};
 
 /// The image that `scripts/engine` made.
 fn image() -> String {
@@ -45,6 +46,49 @@ fn a_real_job_ends_the_command_as_it_ended_itself() {
     assert!(ended.err.contains("/no/such/program"), "{}", ended.err);
     assert!(
         ended.err.contains("hint: check the command"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn a_pull_is_told_while_it_lasts_and_one_that_fails_ends_with_its_hint() {
+    let scratch = tempfile::tempdir().unwrap();
+    let socket = Real::Podman.socket().display().to_string();
+    let node = TestNode::start(scratch.path(), &[("engine-socket", &socket)]);
+    let registry = Registry::start();
+    registry.serve("slow", Answers::Trickling);
+    let slow = registry.name("slow");
+    let running = Program::new(&["run", &slow, "echo", "hi"])
+        .api(node.api)
+        .start();
+    running.says(&format!("Pulling image {slow}: "));
+    registry.release();
+    let ended = running.ended();
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "hi\n"),
+        "{}",
+        ended.err
+    );
+    let at = |words: &str| {
+        ended
+            .err
+            .find(words)
+            .unwrap_or_else(|| panic!("{}", ended.err))
+    };
+    assert!(at("codling: Pulling image") < at("codling: Pulled image"));
+    assert!(at("codling: Pulled image") < at("codling: Running"));
+
+    let refusal = Answers::Refusal(401, "UNAUTHORIZED", "authentication required");
+    registry.serve("secret", refusal);
+    let ended = Program::new(&["run", &registry.name("secret"), "true"])
+        .api(node.api)
+        .run();
+    assert_eq!(ended.code, 125, "{}", ended.err);
+    assert!(ended.err.contains("unauthorized"), "{}", ended.err);
+    assert!(
+        ended.err.contains("hint: check the image name"),
         "{}",
         ended.err
     );

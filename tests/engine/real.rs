@@ -1,7 +1,7 @@
 //! The client on the real engines, set up by `scripts/engine`: each case on each.
 
 use super::run;
-use crate::support::engines::{Real, on_real_engines};
+use crate::support::engines::{Real, image_archive, on_real_engines};
 use crate::support::jobs::IMAGE;
 use codling::engine::{
     ContainerEngine, ContainerSpec, ContainerState, Engine, EngineError, EngineKind,
@@ -399,15 +399,7 @@ fn a_running_container_is_removed_at_once_and_leaves_nothing(on: Real) {
 fn an_archive_is_loaded_and_named(on: Real) {
     let dir = tempfile::tempdir().unwrap();
     let archive: PathBuf = dir.path().join("image.tar");
-    let script = std::env::var("CODLING_TEST_ENGINE_SCRIPT").expect("set by scripts/engine");
-    let engine_dir = std::env::var("CODLING_TEST_ENGINE_DIR").expect("set by scripts/engine");
-    let saved = std::process::Command::new(script)
-        .arg("image")
-        .arg(engine_dir)
-        .arg(&archive)
-        .status()
-        .unwrap();
-    assert!(saved.success());
+    image_archive(&archive);
     let bytes = std::fs::read(&archive).unwrap();
     assert!(bytes.len() > 1_000_000);
     let names = run(engine(on).load_image(Box::pin(futures_lite::io::Cursor::new(bytes)))).unwrap();

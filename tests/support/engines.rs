@@ -2,7 +2,7 @@
 //! both up; without one, tests fail and are never skipped.
 
 use super::wait;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A private engine of this run.
@@ -96,6 +96,16 @@ impl Real {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
     }
+}
+
+/// Writes the image of the tests as an archive.
+#[track_caller]
+pub(crate) fn image_archive(file: &Path) {
+    let saved = Command::new(variable("CODLING_TEST_ENGINE_SCRIPT"))
+        .args(["image", &variable("CODLING_TEST_ENGINE_DIR")])
+        .arg(file)
+        .status();
+    assert!(saved.expect("the script runs").success());
 }
 
 /// One of the variables that `scripts/engine start` prints.

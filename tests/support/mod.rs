@@ -8,6 +8,7 @@ pub(crate) mod jobs;
 pub(crate) mod node;
 pub(crate) mod program;
 pub(crate) mod recorder;
+pub(crate) mod registry;
 pub(crate) mod seed;
 pub(crate) mod stand;
 pub(crate) mod tap;
