@@ -1,8 +1,10 @@
 //! The end of a container is awaited without asking its engine, and whatever the engine does meanwhile.
 
 use super::{run, spec};
-use crate::support::engine::{Endpoint, Fault, Play, Runs, ScriptedEngine, ShownPid, Times};
-use codling::engine::{ContainerEnd, ContainerEngine, Engine, EngineError};
+use crate::support::engine::{
+    Endpoint, Fault, OnStart, Play, Runs, ScriptedEngine, ShownPid, Times,
+};
+use codling::engine::{ContainerEnd, ContainerEngine, EndWatch, Engine, EngineError};
 use codling::model::ContainerId;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,6 +61,46 @@ fn nothing_is_asked_of_the_engine_while_the_container_runs() {
     });
     assert_eq!(end.unwrap().exit_code, 5);
     assert_eq!(asked, 2, "{:#?}", engine.calls());
+    assert_eq!(engine.count(Endpoint::Attach), 0);
+}
+
+#[test]
+fn without_a_pidfd_the_one_attach_is_all_that_is_asked_while_the_container_runs() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client().watching_ends_by(EndWatch::Attach);
+    let id = started(&engine, &client, long(ShownPid::Real));
+    let mut asked = 0;
+    let end = await_end_while(&client, &id, || {
+        // One look before it and one after; then silence.
+        engine.until("it is attached to", |e| e.count(Endpoint::Attach) == 1);
+        engine.until("the look after it", |e| e.count(Endpoint::Inspect) == 2);
+        let until = Instant::now() + SILENT_FOR;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            thread::park_timeout(left);
+        }
+        asked = engine.count(Endpoint::Inspect);
+        engine.release_containers();
+    });
+    assert_eq!(end.unwrap().exit_code, 5);
+    assert_eq!(asked, 2, "{:#?}", engine.calls());
+    assert_eq!(engine.count(Endpoint::Attach), 1);
+}
+
+/// On Docker an attach that was opened before a start that fails never ends.
+#[test]
+fn a_container_that_cannot_be_started_is_not_attached_to() {
+    let engine = ScriptedEngine::start();
+    let client = engine.client().watching_ends_by(EndWatch::Attach);
+    let play = Play {
+        on_start: OnStart::NoCommand,
+        ..Play::default()
+    };
+    engine.image("a", play);
+    run(async {
+        let id = client.create(&spec("1", "a")).await.unwrap().id;
+        assert!(client.start(&id).await.is_err());
+        assert!(client.await_end(&id).await.is_err());
+    });
     assert_eq!(engine.count(Endpoint::Attach), 0);
 }
 
