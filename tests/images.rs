@@ -4,6 +4,7 @@ use crate::support::engines::{Real, on_real_engines};
 use crate::support::jobs::command;
 use crate::support::node::TestNode;
 use crate::support::registry::{Answers, Built, Registry};
+use crate::support::small_disk::SmallDisk;
 use crate::support::wait;
 use codling::engine::{ContainerEngine, Engine, SocketSearch};
 use serde_json::Value;
@@ -16,6 +17,20 @@ on_real_engines! {
     an_operator_who_forbids_pulls_has_no_registry_asked,
     a_pull_is_told_while_the_execution_is_accepted_and_nothing_runs_before_its_end,
     a_job_that_is_stopped_while_it_pulls_ends_the_pull_and_leaves_nothing,
+}
+
+#[test]
+fn an_image_that_does_not_fit_on_the_engines_disk_is_told_as_that() {
+    let registry = Registry::start();
+    registry.serve("good", Answers::Image(Built::Here));
+    let disk = SmallDisk::start();
+    let socket = disk.socket().display().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let node = TestNode::start(dir.path(), &[("engine-socket", &socket)]);
+    let ended = node.ended(&node.submit(&command(&registry.name("good"), &["true"])));
+    let (code, hint) = failed(&ended);
+    assert_eq!(code, "ImageNoSpace", "{ended:#}");
+    assert!(hint.contains("make room"), "{hint}");
 }
 
 fn node(on: Real, dir: &Path, flags: &[(&str, &str)]) -> TestNode {

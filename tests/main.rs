@@ -28,6 +28,8 @@ mod hostile;
 mod crowd;
 // The job suite: whole jobs on a real Podman, a real Docker and a scripted engine.
 mod lifecycle;
+// A Podman that systemd starts when it is asked something, and that sleeps else.
+mod activation;
 // Images: every name, every registry that fails, on both real engines.
 mod images;
 // Single promises of the agent, turn by turn.

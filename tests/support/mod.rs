@@ -1,5 +1,6 @@
 //! What the test modules share. Doubles are real implementations with a script.
 
+pub(crate) mod activator;
 pub(crate) mod engine;
 pub(crate) mod engines;
 pub(crate) mod fake_api;
@@ -10,6 +11,7 @@ pub(crate) mod program;
 pub(crate) mod recorder;
 pub(crate) mod registry;
 pub(crate) mod seed;
+pub(crate) mod small_disk;
 pub(crate) mod stand;
 pub(crate) mod tap;
 pub(crate) mod wait;
