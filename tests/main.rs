@@ -36,6 +36,8 @@ mod images;
 mod agent;
 // The real binary killed at random moments, and asked to stop.
 mod kill;
+// What a node shows to those who look for a cause: conditions, metrics, crash reports, the bundle.
+mod evidence;
 mod support;
 
 // The REST API over real sockets.

@@ -40,8 +40,8 @@ pub use health::{Crash, Fact, Health, HealthConfig};
 pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 
 use crate::model::{
-    ApiReply, ApiRequest, Deadline, DenyReason, MemoryLimits, Message, NodeId, NodeInfo, NodeRole,
-    NodeRoles, Now, Origin, RequestId, Resources, StoredState,
+    ApiReply, ApiRequest, Census, Deadline, DenyReason, MemoryLimits, Message, NodeId, NodeInfo,
+    NodeRole, NodeRoles, Now, Origin, RequestId, Resources, StoredState,
 };
 use compute::Compute;
 use mail::{Desk, Mail};
@@ -227,6 +227,19 @@ impl Agent {
         }
     }
 
+    /// What is live, by state.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        if let Some(requester) = &self.requester {
+            requester.count(&mut census);
+        }
+        if let Some(compute) = &self.compute {
+            compute.count(&mut census);
+        }
+        census
+    }
+
     /// When `Event::Timeout` is due next, if ever.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Deadline> {
@@ -287,6 +300,8 @@ impl Agent {
             }
             (ApiRequest::Read { job }, Some(requester)) => requester.read(&job),
             (ApiRequest::List(range), Some(requester)) => ApiReply::Jobs(requester.list(&range)),
+            // The shell's to answer, which outlives an agent.
+            (ApiRequest::Evidence, _) => ApiReply::NotLive,
             (_, None) => ApiReply::Denied(DenyReason::NotRequester),
         };
         self.outputs.push(Output::Reply {

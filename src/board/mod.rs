@@ -11,6 +11,7 @@
 //! | `port_holder` | which process listens on a port, for an error message |
 //! | `sensors` | memory, pressure, temperature, power and disk of this moment |
 //! | `memory_controller` | whether the kernel can limit the memory of containers |
+//! | `process` | what this process weighs, and which build it is |
 //! | `journal` | whether stderr leads to systemd's journal |
 //! | `distribution` | which packages this system takes, for the line that installs an engine |
 
@@ -22,6 +23,7 @@ mod facts;
 mod journal;
 mod memory_controller;
 mod port_holder;
+mod process;
 mod sensors;
 
 pub use account::{Account, read_account};
@@ -32,4 +34,5 @@ pub use facts::read_facts;
 pub use journal::stderr_is_journal;
 pub use memory_controller::read_memory_controller;
 pub use port_holder::port_holder;
+pub use process::{read_build_id, read_process};
 pub use sensors::Sensors;

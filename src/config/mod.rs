@@ -27,6 +27,7 @@ mod home;
 mod nearest;
 mod parse;
 mod raw;
+mod redact;
 mod settings;
 
 pub use client::{ClientTarget, Secret};
@@ -37,6 +38,7 @@ pub use home::{DATA_DIR_NAME, FALLBACK_DATA_DIR};
 pub use nearest::nearest;
 pub use parse::{ApiAccess, ImagePull, LogFormat, StoreKind};
 pub use raw::{Raw, Surroundings};
+pub use redact::redacted;
 pub use settings::{Config, FLAGS};
 
 impl Config {

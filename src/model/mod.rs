@@ -19,11 +19,13 @@
 //! | `node` | what a node says of itself |
 //! | `board` | what its board is like at a moment |
 //! | `condition` | what is not as it should be |
+//! | `evidence` | what is counted and shown to those who look for a cause |
 
 mod bid;
 mod board;
 mod condition;
 mod evaluation;
+mod evidence;
 mod execution;
 mod failure;
 mod history;
@@ -47,6 +49,9 @@ pub use board::{
 };
 pub use condition::{Condition, ConditionChange, ConditionKind};
 pub use evaluation::{Evaluation, EvaluationStatus, EvaluationTrigger};
+pub use evidence::{
+    Bundle, Census, EngineState, FileCost, Histogram, LogLines, Metrics, ProcessReading,
+};
 pub use execution::{DesiredState, Execution, ExecutionState};
 pub use failure::{Failure, FailureKind};
 pub use history::{HistoryItem, HistoryLevel, Topic};

@@ -3,7 +3,7 @@
 //! Live jobs are answered by the agent, so that no read shows a promise that a power cut could take back; everything
 //! else is read from disk. A handler asks the agent first and, on `NotLive`, the store.
 
-use super::{EvaluationId, Job, JobId, JobRecord, NodeInfo};
+use super::{Bundle, EvaluationId, Job, JobId, JobRecord, NodeInfo};
 use thiserror::Error;
 
 /// Asked of the agent.
@@ -27,6 +27,8 @@ pub enum ApiRequest {
     List(JobRange),
     /// What this node says of itself.
     NodeInfo,
+    /// Everything that helps to find a cause. Answered by the shell at once, even while there is no agent.
+    Evidence,
 }
 
 /// A validated and normalised submission. `job.id`, `name` if empty, `version`, times and `requester` are the agent's to
@@ -86,6 +88,8 @@ pub enum ApiReply {
     Jobs(Vec<JobRecord>),
     /// This node.
     Node(Box<NodeInfo>),
+    /// Everything that helps to find a cause.
+    Evidence(Box<Bundle>),
     /// Refused.
     Denied(DenyReason),
 }

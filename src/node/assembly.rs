@@ -5,6 +5,7 @@
 
 use super::NodeError;
 use super::driver::{Driver, NodeEvent};
+use super::evidence::{Evidence, Witness};
 use super::finder::Finder;
 use super::lock::{self, DataDirLock};
 use super::notices::health_config;
@@ -12,7 +13,7 @@ use super::perform::{Performer, Preparation};
 use crate::agent::{AgentConfig, Capacity, Health};
 use crate::api::{self, Access, ApiBackend, ApiServer, ApiToken, Hosts, Limits, StoreReads};
 use crate::board::{self, BootClock, Sensors};
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, StoreKind, redacted};
 use crate::engine::{ContainerEngine, Engine, JOB_OUTPUT_MAX_DEFAULT, SocketSearch};
 use crate::model::{NodeId, Origin, Resources, StoredState};
 use crate::store::{Place, Store, StoreConfig};
@@ -68,11 +69,12 @@ impl Node {
     ///
     /// # Errors
     /// See [`NodeError`]; `taken` tells whether somebody else has the place.
-    pub fn open(config: &Config, root: &Path) -> Result<Self, NodeError> {
+    pub fn open(config: &Config, root: &Path, evidence: Evidence) -> Result<Self, NodeError> {
         Self::open_with(
             config,
             root,
             Arc::new(ContainerEngine::new(&socket_search(config))),
+            evidence,
         )
     }
 
@@ -84,6 +86,7 @@ impl Node {
         config: &Config,
         root: &Path,
         engine: Arc<dyn Engine>,
+        evidence: Evidence,
     ) -> Result<Self, NodeError> {
         let peers: Result<Vec<_>, _> = config
             .peer
@@ -148,8 +151,16 @@ impl Node {
             live_jobs: stored.live_jobs.len(),
             live_executions: stored.live_executions.len(),
         };
-        let health = Health::new(health_config(config, root), clock.now());
-        let sensors = Sensors::find(root, dir);
+        let witness = Witness {
+            evidence,
+            health: Health::new(health_config(config, root), clock.now()),
+            sensors: Sensors::find(root, dir),
+            root: root.to_path_buf(),
+            data_dir: dir.clone(),
+            settings: settings(config),
+            started_ms: clock.now().boot_ms,
+            peers: 0,
+        };
         let config = AgentConfig {
             memory_limits: config.require_memory_limits.value,
             labels: labels(config, &id),
@@ -163,8 +174,7 @@ impl Node {
         let driver = Driver {
             config,
             clock,
-            sensors,
-            health,
+            witness,
             store,
             calls,
             performer,
@@ -241,6 +251,14 @@ fn access(config: &Config) -> Result<Access, NodeError> {
         hosts: Hosts::new(config.api_host.value, machine, &config.api_allow_host.value),
         token,
     })
+}
+
+/// Every setting as it may be shown: without secrets.
+fn settings(config: &Config) -> Vec<(&'static str, String, Origin)> {
+    let lines = config.lines().into_iter();
+    lines
+        .map(|line| (line.name, redacted(&line.value), line.origin))
+        .collect()
 }
 
 fn first_eight(seed: &[u8; 32]) -> [u8; 8] {

@@ -1,14 +1,16 @@
 //! The one loop: events in, decisions stored, outputs out.
 
 use super::NodeError;
+use super::evidence::{LoopFacts, Witness};
 use super::finder::{EngineNews, Finder};
 use super::perform::{News, Performer};
 use super::requests::Requests;
-use crate::agent::{Agent, AgentConfig, Event, Fact, Gate, Health, Output, TURN_EVENTS_MAX};
+use crate::agent::{Agent, AgentConfig, Event, Fact, Gate, Output, TURN_EVENTS_MAX};
 use crate::api::ApiCall;
-use crate::board::{BootClock, Sensors};
+use crate::board::BootClock;
 use crate::model::{
-    ApiReply, Batch, ConditionChange, DenyReason, EngineFacts, Now, RequestId, StoredState,
+    ApiReply, ApiRequest, Batch, Bundle, ConditionChange, DenyReason, EngineFacts, Now, RequestId,
+    StoredState,
 };
 use crate::store::{Store, StoreError, StoreReport, WriterRefusal};
 use crate::swarm::HostEvent;
@@ -49,7 +51,7 @@ pub enum NodeEvent {
 
 /// What the loop waits for.
 #[derive(Debug)]
-enum Input {
+pub(super) enum Input {
     Call(ApiCall),
     News(News),
     Engine(EngineNews),
@@ -77,8 +79,7 @@ enum Deciders {
 pub(super) struct Driver {
     pub(super) config: AgentConfig,
     pub(super) clock: BootClock,
-    pub(super) sensors: Sensors,
-    pub(super) health: Health,
+    pub(super) witness: Witness,
     pub(super) store: Store,
     pub(super) calls: Receiver<ApiCall>,
     pub(super) performer: Performer,
@@ -205,6 +206,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
 
     fn input(&mut self, input: Input) -> Result<(), NodeError> {
         let now = self.parts.clock.now();
+        self.parts.witness.saw(&input, now);
         match input {
             Input::Call(call) => self.call(call, now),
             Input::News(News::Progress { id, progress }) => {
@@ -229,7 +231,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
         };
         let reading = agent
             .wants_board(&event, now)
-            .then(|| self.parts.sensors.read());
+            .then(|| self.parts.witness.sensors.read());
         if let Some(reading) = &reading {
             agent.handle(Event::Board(reading.clone()), now);
         }
@@ -241,7 +243,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
 
     /// Tells what does not hold any more and what does since now.
     fn note(&mut self, fact: Fact, now: Now) {
-        for change in self.parts.health.note(fact, now) {
+        for change in self.parts.witness.health.note(fact, now) {
             (self.tell)(NodeEvent::Condition(change));
         }
     }
@@ -249,10 +251,10 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     /// Tells what is not as it should be at the start.
     fn tell_standing(&mut self) {
         let now = self.parts.clock.now();
-        for condition in self.parts.health.conditions(now) {
+        for condition in self.parts.witness.health.conditions(now) {
             (self.tell)(NodeEvent::Condition(ConditionChange::Began(condition)));
         }
-        let reading = self.parts.sensors.read();
+        let reading = self.parts.witness.sensors.read();
         self.note(Fact::Board(reading), now);
     }
 
@@ -274,6 +276,11 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     }
 
     fn call(&mut self, call: ApiCall, now: Now) {
+        if call.request == ApiRequest::Evidence {
+            call.reply
+                .send(ApiReply::Evidence(Box::new(self.evidence(now))));
+            return;
+        }
         match &self.deciders {
             Deciders::Working { .. } => {
                 let id = self.requests.keep(call.reply);
@@ -285,6 +292,22 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                     .send(ApiReply::Denied(DenyReason::StoreUnavailable { job: None }));
             }
         }
+    }
+
+    /// Everything there is to see now, whether an agent works or not.
+    fn evidence(&mut self, now: Now) -> Bundle {
+        let reading = self.parts.witness.sensors.read();
+        self.note(Fact::Board(reading.clone()), now);
+        let facts = LoopFacts {
+            node: &self.parts.config.me,
+            census: match &self.deciders {
+                Deciders::Working { agent, .. } => Some(agent.census()),
+                Deciders::Rebuilding { .. } => None,
+            },
+            files: self.parts.store.costs(),
+            engine: self.engine.as_ref(),
+        };
+        self.parts.witness.bundle(reading, facts, now)
     }
 
     fn engine(&mut self, news: EngineNews, now: Now) {
@@ -435,7 +458,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     /// Answers a request. What is not as it should be is known here, not by an agent, which it may outlive.
     fn reply(&mut self, request: RequestId, mut reply: ApiReply) {
         if let ApiReply::Node(node) = &mut reply {
-            node.conditions = self.parts.health.conditions(self.parts.clock.now());
+            node.conditions = self.parts.witness.health.conditions(self.parts.clock.now());
         }
         self.requests.answer(request, reply);
     }

@@ -28,10 +28,12 @@ mod finder;
 mod lock;
 mod notices;
 mod perform;
+mod recent;
 mod requests;
 
 pub use assembly::{Node, Started};
 pub use driver::NodeEvent;
 pub use error::{NodeError, Taken};
-pub use evidence::{Evidence, LogCounts};
+pub use evidence::{CRASH_BYTES_MAX, CRASH_FILE, Evidence, LogCounts, read_crash};
 pub use notices::engine_hint;
+pub use recent::Recent;

@@ -1,6 +1,7 @@
 //! What a node is told about itself at its start, in words for an operator.
 
-use crate::agent::HealthConfig;
+use super::evidence::{CRASH_FILE, read_crash};
+use crate::agent::{Crash, HealthConfig};
 use crate::board::{engine_install_line, read_memory_controller};
 use crate::config::{Config, StoreKind};
 use crate::model::Origin;
@@ -30,8 +31,17 @@ pub(super) fn health_config(config: &Config, root: &Path) -> HealthConfig {
             &config.engine_socket.origin,
         ),
         kept_in_memory: kept_in_memory(config),
-        crash: None,
+        crash: crash(&config.data_dir.value),
     }
+}
+
+/// The first line of what the last crash left says what happened.
+fn crash(data_dir: &Path) -> Option<Crash> {
+    let report = read_crash(data_dir)?;
+    Some(Crash {
+        line: report.lines().next().unwrap_or_default().to_owned(),
+        file: data_dir.join(CRASH_FILE).display().to_string(),
+    })
 }
 
 fn kept_in_memory(config: &Config) -> Option<String> {

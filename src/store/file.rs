@@ -16,6 +16,7 @@ use super::meter::{Counters, FileCounts, Metered};
 use super::place::{self, Found, Missing, Place};
 use super::tables::{CONTENT_EXECUTIONS, CONTENT_JOBS, META, META_CONTENT, META_SCHEMA, SCHEMA};
 use super::trial::{Flushes, Trial};
+use crate::model::FileCost;
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend,
@@ -144,7 +145,9 @@ impl StoreFile {
             let Some(Open(database)) = open.as_ref() else {
                 return Err(self.closed());
             };
-            commit(database, apply)
+            self.counters
+                .commit_times
+                .measure(|| commit(database, apply))
         };
         match result {
             Ok(()) => {
@@ -176,6 +179,19 @@ impl StoreFile {
     /// What this file has cost since the start.
     pub(super) fn counts(&self) -> FileCounts {
         self.counters.read()
+    }
+
+    /// The same for those who watch the node, with how long it took.
+    pub(super) fn cost(&self) -> FileCost {
+        let counts = self.counts();
+        FileCost {
+            file: self.content.name(),
+            commits: counts.commits,
+            bytes_written: counts.bytes_written,
+            syncs: counts.syncs,
+            commit_times: self.counters.commit_times.read(),
+            sync_times: self.counters.sync_times.read(),
+        }
     }
 
     fn is_open(&self) -> bool {

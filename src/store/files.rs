@@ -6,7 +6,7 @@ use super::meter::FileCounts;
 use super::place::{self, Place};
 use super::{executions, jobs};
 use crate::model::{
-    Batch, ExecutionId, ExecutionRecord, JobsFile, NodeId, Now, StoreAnswer, StoreQuery,
+    Batch, ExecutionId, ExecutionRecord, FileCost, JobsFile, NodeId, Now, StoreAnswer, StoreQuery,
     StoredState,
 };
 
@@ -125,6 +125,11 @@ impl Files {
                 StoreAnswer::Unavailable
             }
         }
+    }
+
+    /// What both files have cost, for those who watch the node.
+    pub(super) fn costs(&self) -> Vec<FileCost> {
+        vec![self.jobs.cost(), self.executions.cost()]
     }
 
     pub(super) fn counts(&self) -> StoreCounts {

@@ -1,5 +1,6 @@
 //! Counts what one file costs: bytes and calls that redb hands to its backend, and commits that were made.
 
+use super::latency::Latency;
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
@@ -26,6 +27,8 @@ pub(super) struct Counters {
     bytes_written: AtomicU64,
     writes: AtomicU64,
     syncs: AtomicU64,
+    pub(super) commit_times: Latency,
+    pub(super) sync_times: Latency,
 }
 
 impl Counters {
@@ -71,7 +74,7 @@ impl StorageBackend for Metered {
 
     fn sync_data(&self) -> io::Result<()> {
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
-        self.inner.sync_data()
+        self.counters.sync_times.measure(|| self.inner.sync_data())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

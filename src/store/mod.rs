@@ -62,6 +62,7 @@ mod file;
 mod files;
 mod holder;
 mod jobs;
+mod latency;
 mod meter;
 mod place;
 mod pool;
@@ -77,7 +78,7 @@ pub use place::Place;
 pub use pool::ReadPool;
 pub use writer::StoreReport;
 
-use crate::model::{Batch, Now, StoreAnswer, StoreQuery, StoredState};
+use crate::model::{Batch, FileCost, Now, StoreAnswer, StoreQuery, StoredState};
 use async_channel::{Receiver, TrySendError};
 use files::Files;
 use std::sync::Arc;
@@ -169,6 +170,12 @@ impl Store {
     #[must_use]
     pub fn counts(&self) -> StoreCounts {
         self.files.counts()
+    }
+
+    /// The same for those who watch the node, with how long it took.
+    #[must_use]
+    pub fn costs(&self) -> Vec<FileCost> {
+        self.files.costs()
     }
 
     /// Closes both files after what was told before, so that the next start needs no repair. Read the report of the

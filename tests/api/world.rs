@@ -271,6 +271,7 @@ impl World {
             },
             ApiRequest::List(range) => ApiReply::Jobs(rows(&self.live, &range).0),
             ApiRequest::NodeInfo => ApiReply::Node(Box::new(node_info())),
+            ApiRequest::Evidence => ApiReply::NotLive,
         }
     }
 

@@ -11,6 +11,22 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+/// One request on a connection of its own, its answer as text: status, head, body.
+pub(crate) fn text(to: SocketAddr, path: &str) -> io::Result<(u16, String, String)> {
+    let mut stream = TcpStream::connect(to)?;
+    stream.set_read_timeout(Some(super::wait::LONG))?;
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    let (head, body) = reply
+        .split_once("\r\n\r\n")
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status = status.ok_or(io::ErrorKind::InvalidData)?;
+    Ok((status, head.to_owned(), body.to_owned()))
+}
+
 /// One request on a connection of its own.
 pub(crate) fn request(
     to: SocketAddr,

@@ -4,7 +4,7 @@ use super::engine::ScriptedEngine;
 use super::http::{self, Answer};
 use super::wait;
 use codling::config::{Config, Raw, Surroundings};
-use codling::node::{Node, NodeError, NodeEvent};
+use codling::node::{Evidence, Node, NodeError, NodeEvent};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,14 +26,32 @@ impl TestNode {
     /// Starts a node on `dir` with further flags; ports are free ones on loopback.
     #[track_caller]
     pub(crate) fn start(dir: &Path, flags: &[(&str, &str)]) -> Self {
-        let node = Node::open(&config(dir, flags), Path::new("/"));
+        let node = Node::open(&config(dir, flags), Path::new("/"), Evidence::default());
         Self::run(node.expect("the node opens"))
     }
 
     /// Starts a node on `dir` with a scripted engine.
     #[track_caller]
     pub(crate) fn start_on(dir: &Path, engine: &ScriptedEngine) -> Self {
-        let node = Node::open_with(&config(dir, &[]), Path::new("/"), Arc::new(engine.client()));
+        let node = Node::open_with(
+            &config(dir, &[]),
+            Path::new("/"),
+            Arc::new(engine.client()),
+            Evidence::default(),
+        );
+        Self::run(node.expect("the node opens"))
+    }
+
+    /// Starts a node on `dir` with a scripted engine and further flags, on the board that `root` shows.
+    #[track_caller]
+    pub(crate) fn start_in(
+        dir: &Path,
+        engine: &ScriptedEngine,
+        root: &Path,
+        flags: &[(&str, &str)],
+    ) -> Self {
+        let engine = Arc::new(engine.client());
+        let node = Node::open_with(&config(dir, flags), root, engine, Evidence::default());
         Self::run(node.expect("the node opens"))
     }
 

@@ -23,9 +23,9 @@ use super::{
     Activity, ActivityId, AgentConfig, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes,
 };
 use crate::model::{
-    BoardReading, ComputeState, ContainerId, Deadline, Delivery, ExecutionId, ExecutionRecord,
-    Failure, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome, RunOutput, Timer, Write,
-    WriteKind,
+    BoardReading, Census, ComputeState, ContainerId, Deadline, Delivery, ExecutionId,
+    ExecutionRecord, Failure, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome, RunOutput,
+    Timer, Write, WriteKind,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -70,6 +70,8 @@ pub(crate) struct Compute {
     ended: BTreeSet<ExecutionId>,
     ended_order: VecDeque<ExecutionId>,
     orphans: Orphans,
+    /// Executions that ended here, by outcome.
+    ended_by: BTreeMap<&'static str, u64>,
     next_step: u64,
     dirty: BTreeMap<ExecutionId, WriteKind>,
     deleted: BTreeSet<ExecutionId>,
@@ -108,6 +110,32 @@ enum Phase {
 }
 
 impl Phase {
+    /// Every word of `word`.
+    const WORDS: [&'static str; 8] = [
+        "bidding",
+        "queued",
+        "reconciling",
+        "preparing",
+        "running",
+        "publishing",
+        "ended",
+        "discarding",
+    ];
+
+    /// What is done for it, for those who watch.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Bidding { .. } => "bidding",
+            Self::Queued => "queued",
+            Self::Reconciling { .. } => "reconciling",
+            Self::Preparing { .. } => "preparing",
+            Self::Running { .. } => "running",
+            Self::Publishing { .. } => "publishing",
+            Self::Ended { .. } => "ended",
+            Self::Discarding { .. } => "discarding",
+        }
+    }
+
     fn step(&self) -> Option<u64> {
         match self {
             Self::Preparing { step }
@@ -174,6 +202,9 @@ impl Compute {
             ended: BTreeSet::new(),
             ended_order: VecDeque::new(),
             orphans: Orphans::default(),
+            ended_by: ["completed", "failed", "cancelled"]
+                .map(|outcome| (outcome, 0))
+                .into(),
             next_step: 0,
             dirty: BTreeMap::new(),
             deleted: BTreeSet::new(),
@@ -198,6 +229,18 @@ impl Compute {
             info.engines = vec!["docker".to_owned()];
             info.publishers = vec!["noop".to_owned()];
         }
+    }
+
+    /// Counts what is held, by what is done for it.
+    pub(crate) fn count(&self, census: &mut Census) {
+        for phase in Phase::WORDS {
+            census.executions.insert(phase, 0);
+        }
+        for held in self.held.values() {
+            *census.executions.entry(held.phase.word()).or_default() += 1;
+            census.outbox += u64::from(matches!(held.phase, Phase::Ended { .. }));
+        }
+        census.ended.clone_from(&self.ended_by);
     }
 
     /// Whether the last reading of the board is too old to judge by.
@@ -319,6 +362,12 @@ impl Compute {
         let Some(held) = self.held.get_mut(id) else {
             return;
         };
+        let word = match &outcome {
+            Outcome::Completed { .. } => "completed",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Cancelled { .. } => "cancelled",
+        };
+        *self.ended_by.entry(word).or_default() += 1;
         held.record.state = ComputeState::Ended {
             outcome: outcome.clone(),
             delivery: Delivery::Pending,

@@ -1,10 +1,26 @@
 //! Reads of live jobs.
 
 use super::Requester;
-use crate::model::{ApiReply, JobId, JobRange, JobRecord, ListOrder};
+use crate::model::{ApiReply, Census, JobId, JobRange, JobRecord, JobState, ListOrder};
 use std::ops::Bound;
 
 impl Requester {
+    /// Counts the unfinished jobs. A terminal one stays until all its executions are.
+    pub(crate) fn count(&self, census: &mut Census) {
+        for state in ["pending", "queued", "running", "ending"] {
+            census.jobs.insert(state, 0);
+        }
+        for live in self.jobs.values() {
+            let state = match live.record.job.state {
+                JobState::Pending => "pending",
+                JobState::Queued => "queued",
+                JobState::Running => "running",
+                JobState::Completed | JobState::Failed | JobState::Stopped => "ending",
+            };
+            *census.jobs.entry(state).or_default() += 1;
+        }
+    }
+
     /// A live job as it stands.
     pub(crate) fn read(&self, id: &JobId) -> ApiReply {
         self.jobs.get(id).map_or(ApiReply::NotLive, |live| {

@@ -2,8 +2,9 @@
 
 use crate::api::backend::ApiBackend;
 use crate::api::error::{ApiError, Asked};
-use crate::api::wire::{Json, build_version, node_info};
-use crate::model::{ApiReply, ApiRequest};
+use crate::api::server::Counters;
+use crate::api::wire::{self, Json, build_version, node_info};
+use crate::model::{ApiReply, ApiRequest, Bundle};
 
 /// Says that the server answers; asks nobody.
 pub(super) fn alive() -> Json {
@@ -19,6 +20,26 @@ pub(super) fn version() -> Json {
 pub(super) async fn node(backend: &ApiBackend) -> Result<Json, ApiError> {
     match backend.ask(ApiRequest::NodeInfo, &Asked::Read).await? {
         ApiReply::Node(node) => Ok(node_info(&node)),
+        _ => Err(ApiError::Unexpected),
+    }
+}
+
+/// Everything that is counted, as Prometheus reads it.
+pub(super) async fn metrics(backend: &ApiBackend, counters: &Counters) -> Result<String, ApiError> {
+    let bundle = evidence(backend).await?;
+    Ok(wire::metrics(&bundle.metrics, counters))
+}
+
+/// Everything that helps to find a cause.
+pub(super) async fn debug(backend: &ApiBackend, counters: &Counters) -> Result<Json, ApiError> {
+    let bundle = evidence(backend).await?;
+    let metrics = wire::metrics(&bundle.metrics, counters);
+    Ok(wire::bundle(&bundle, &metrics))
+}
+
+async fn evidence(backend: &ApiBackend) -> Result<Box<Bundle>, ApiError> {
+    match backend.ask(ApiRequest::Evidence, &Asked::Read).await? {
+        ApiReply::Evidence(bundle) => Ok(bundle),
         _ => Err(ApiError::Unexpected),
     }
 }

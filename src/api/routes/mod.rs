@@ -33,6 +33,8 @@ enum Route {
     Alive,
     Version,
     Node,
+    Metrics,
+    Debug,
     Jobs,
     Job(String),
     JobExecutions(String),
@@ -50,6 +52,8 @@ impl Route {
             ["api", "v1", "agent", "alive"] => Some(Self::Alive),
             ["api", "v1", "agent", "version"] => Some(Self::Version),
             ["api", "v1", "agent", "node"] => Some(Self::Node),
+            ["api", "v1", "agent", "debug"] => Some(Self::Debug),
+            ["metrics"] => Some(Self::Metrics),
             ["api", "v1", "orchestrator", "jobs"] => Some(Self::Jobs),
             ["api", "v1", "orchestrator", "jobs", id] => Some(Self::Job((*id).to_owned())),
             ["api", "v1", "orchestrator", "jobs", id, "executions"] => {
@@ -70,6 +74,8 @@ impl Route {
             Self::Alive
             | Self::Version
             | Self::Node
+            | Self::Metrics
+            | Self::Debug
             | Self::JobExecutions(_)
             | Self::JobHistory(_)
             | Self::Moved(_) => "GET, HEAD",
@@ -104,6 +110,7 @@ pub(super) async fn answer(
     let answered = dispatch(&head, query, &mut body, shared).await;
     let response = match answered {
         Ok(Answer::Body(json)) => reply::ok(&json, style),
+        Ok(Answer::Metrics(page)) => reply::metrics(page),
         Ok(Answer::Moved(to)) => reply::moved(to),
         Err(error) => reply::refused(&error, style),
     };
@@ -114,6 +121,7 @@ pub(super) async fn answer(
 
 enum Answer {
     Body(Json),
+    Metrics(String),
     Moved(&'static str),
 }
 
@@ -158,6 +166,12 @@ async fn dispatch(
             (Route::Alive, _) => agent::alive(),
             (Route::Version, _) => agent::version(),
             (Route::Node, _) => agent::node(backend).await?,
+            (Route::Metrics, _) => {
+                return Ok(Answer::Metrics(
+                    agent::metrics(backend, &shared.counters).await?,
+                ));
+            }
+            (Route::Debug, _) => agent::debug(backend, &shared.counters).await?,
             (Route::Jobs, None) => list::get(backend, query).await?,
             (Route::Jobs, Some(bytes)) => job::submit(backend, &head.headers, query, bytes).await?,
             (Route::Job(id), None) => job::get(backend, id, query).await?,

@@ -1,7 +1,7 @@
 //! Putting an answer into HTTP.
 
 use crate::api::error::ApiError;
-use crate::api::wire::{Json, SERVER};
+use crate::api::wire::{Json, METRICS_TYPE, SERVER};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
@@ -22,6 +22,15 @@ pub(super) enum Style {
 /// 200 with a body.
 pub(super) fn ok(body: &Json, style: Style) -> Response<Full<Bytes>> {
     json(StatusCode::OK, body, style)
+}
+
+/// 200 with the page that Prometheus reads.
+pub(super) fn metrics(page: String) -> Response<Full<Bytes>> {
+    let mut response = named(Full::new(page.into()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
+    response
 }
 
 /// The error's status, envelope and headers.

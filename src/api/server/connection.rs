@@ -85,6 +85,7 @@ pub(super) async fn drive(
                 if shared.scarce.load(Ordering::Relaxed) {
                     close_after(&mut response);
                 }
+                shared.counters.answered(response.status());
                 slot.answers.fetch_add(1, Ordering::Relaxed);
                 slot.heard.store(false, Ordering::Relaxed);
                 slot.idle_since

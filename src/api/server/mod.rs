@@ -14,12 +14,14 @@
 mod accept;
 mod body;
 mod connection;
+mod counters;
 mod limits;
 mod stream;
 
 pub use limits::Limits;
 
 pub(in crate::api) use body::{Bodies, HeldBody, read as read_body};
+pub(in crate::api) use counters::Counters;
 
 use super::access::Access;
 use super::backend::ApiBackend;
@@ -41,6 +43,7 @@ pub(in crate::api) struct Shared {
     pub(in crate::api) access: Access,
     pub(in crate::api) limits: Limits,
     pub(in crate::api) bodies: Bodies,
+    pub(in crate::api) counters: Counters,
     /// Whether connections are scarce or the server stops: then none is kept after its answer.
     pub(in crate::api) scarce: AtomicBool,
     /// Counts the moments at which connections became idle: an order without a clock.
@@ -117,6 +120,7 @@ impl Server {
                 access,
                 limits,
                 bodies: Bodies::new(limits.bodies_bytes),
+                counters: Counters::default(),
                 scarce: AtomicBool::new(false),
                 idle_moments: AtomicU64::new(1),
             }),
@@ -174,6 +178,7 @@ impl Server {
                     }
                 }
                 Event::Ended(id) => {
+                    self.shared.counters.closed();
                     self.connections.remove(&id);
                 }
                 Event::Stop => break,
@@ -206,6 +211,7 @@ impl Server {
             // There is room, and a vanished server needs no word.
             let _ = ended.try_send(id);
         });
+        self.shared.counters.opened();
         self.connections.insert(
             id,
             Entry {

@@ -4,11 +4,13 @@
 //! Requests are read field by field: keys match in any case, null is absent, the last of two equal keys wins, unknown keys
 //! are ignored, and every problem is noted. The integers of execution states live here and nowhere below.
 
+mod bundle;
 mod execution;
 mod fields;
 mod history;
 mod job;
 mod json;
+mod metrics;
 mod network;
 mod node;
 mod selector;
@@ -18,10 +20,12 @@ mod time;
 mod token;
 mod version;
 
+pub(super) use bundle::bundle;
 pub(super) use execution::execution;
 pub(super) use history::history_item;
 pub(super) use job::{job, job_state_word};
 pub(super) use json::Json;
+pub(super) use metrics::{METRICS_TYPE, metrics};
 pub(super) use node::node_info;
 pub(super) use selector::Selector;
 pub(super) use submission::{Envelope, read_submission};

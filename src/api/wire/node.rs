@@ -63,7 +63,7 @@ fn own(node: &NodeInfo) -> Json {
 }
 
 /// One condition. `Since` is absent while the clock is not set; `ForSeconds` always tells.
-fn condition(condition: &Condition) -> Json {
+pub(super) fn condition(condition: &Condition) -> Json {
     let since = condition
         .since
         .map_or(Json::Null, |since| rfc3339(Some(since)).into());

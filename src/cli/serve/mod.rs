@@ -8,7 +8,7 @@ mod report;
 use super::commands::Serve;
 use super::logger::{self, Style};
 use super::{CliError, Ended};
-use crate::board::{BootClock, port_holder, stderr_is_journal};
+use crate::board::{BootClock, port_holder, read_build_id, stderr_is_journal};
 use crate::config::{Config, ConfigError, LogFormat, Raw, Surroundings, Wrong};
 use crate::model::Origin;
 use crate::node::{Evidence, Node, NodeError, Taken};
@@ -30,7 +30,10 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
         around,
     })?;
     check_peers(&config)?;
-    let evidence = Evidence::default();
+    let evidence = Evidence {
+        build_id: read_build_id(Path::new(ROOT)),
+        ..Evidence::default()
+    };
     logger::install(
         config.log_level.value,
         match config.log_format.value {
@@ -45,7 +48,8 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
     // Before the node takes its place, so that a signal in between stops it cleanly.
     let mut signals =
         Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(CliError::Signals)?;
-    let node = Node::open(&config, Path::new(ROOT)).map_err(|error| named(error, &config))?;
+    let node =
+        Node::open(&config, Path::new(ROOT), evidence).map_err(|error| named(error, &config))?;
     let mut report = Report::new(uid, config.engine_socket.origin.clone());
     report.ready(node.started());
     let stop = async move {

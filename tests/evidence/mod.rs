@@ -1,0 +1,4 @@
+//! What a node shows to those who look for a cause: conditions, metrics, crash reports, the bundle.
+
+mod conditions;
+mod metrics;
