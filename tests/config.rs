@@ -521,3 +521,67 @@ fn a_client_reaches_a_wildcard_listener_on_the_loopback_and_takes_urls() {
         ClientTarget::resolve(&raw(&[("api-host", bad)], &[])).unwrap_err();
     }
 }
+
+#[test]
+fn a_capability_is_named_in_any_case_with_or_without_its_prefix_and_once() {
+    let flags = [
+        ("container-caps", "chown,CAP_NET_RAW"),
+        ("container-caps", "Chown"),
+    ];
+    let config = resolve(&flags, &[]);
+    let names: Vec<&str> = config
+        .container_caps
+        .value
+        .0
+        .iter()
+        .map(|c| c.as_str())
+        .collect();
+    assert_eq!(names, ["CHOWN", "NET_RAW"]);
+    for none in ["", "none"] {
+        let config = resolve(&[("container-caps", none)], &[]);
+        assert_eq!(config.container_caps.value.0, [], "{none}");
+    }
+    assert_eq!(resolve(&[], &[]).container_caps.value.0, []);
+}
+
+#[test]
+fn a_capability_that_is_none_is_named_with_the_known_ones_and_the_nearest() {
+    let error = refuse(&[("container-caps", "CHOWN,NET_ADMN")], &[]);
+    let told = format!("{error}");
+    assert!(told.contains("--container-caps"), "{told}");
+    assert!(
+        told.contains("DAC_OVERRIDE") && told.contains("CHECKPOINT_RESTORE"),
+        "{told}"
+    );
+    let hint = error.hint();
+    assert!(
+        hint.contains("\"NET_ADMN\"") && hint.contains("NET_ADMIN"),
+        "{hint}"
+    );
+    let hint = refuse(&[("container-caps", "ALL")], &[]).hint();
+    assert!(hint.contains("name those that jobs need"), "{hint}");
+}
+
+#[test]
+fn the_most_output_of_a_job_is_bytes_within_bounds_that_a_refusal_names() {
+    let bytes = |text| {
+        resolve(&[("job-output-max", text)], &[])
+            .job_output_max
+            .value
+            .0
+    };
+    assert_eq!(resolve(&[], &[]).job_output_max.value.0, 16 << 20);
+    for (text, expected) in [
+        ("64KiB", 64 << 10),
+        ("1 GiB", 1 << 30),
+        ("1.5MB", 1_500_000),
+        ("70000", 70_000),
+    ] {
+        assert_eq!(bytes(text), expected, "{text}");
+    }
+    for text in ["0", "65535", "1.1GiB", "-1", "much", "16 parsecs"] {
+        let told = refuse(&[("job-output-max", text)], &[]).to_string();
+        let names = ["--job-output-max", "64KiB", "1GiB", text];
+        assert!(names.iter().all(|name| told.contains(name)), "{told}");
+    }
+}

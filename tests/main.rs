@@ -32,6 +32,8 @@ mod lifecycle;
 mod activation;
 // Images: every name, every registry that fails, on both real engines.
 mod images;
+// What an operator's flags do to containers.
+mod containers;
 // Single promises of the agent, turn by turn.
 mod agent;
 // The real binary killed at random moments, and asked to stop.

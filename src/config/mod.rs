@@ -4,7 +4,7 @@
 //!  argv, environment, home      Raw        as typed, nothing judged          raw.rs
 //!            |
 //!      the table of flags       FLAGS      name, variables, default, help    settings.rs
-//!            |  parse.rs, duration.rs: one function per kind of value
+//!            |  parse.rs, containers.rs, duration.rs: one function per kind of value
 //!            v
 //!    each value + its Origin    Config     complete                          settings.rs
 //!            |  check.rs: rules that look at two settings
@@ -20,6 +20,7 @@
 
 mod check;
 mod client;
+mod containers;
 mod duration;
 mod error;
 mod flag;
@@ -31,6 +32,7 @@ mod redact;
 mod settings;
 
 pub use client::{ClientTarget, Secret};
+pub use containers::{Capabilities, OutputMax};
 pub use duration::{DURATION_ALLOWED, parse_duration};
 pub use error::{ConfigError, Wrong};
 pub use flag::{FlagShape, FlagSpec, Line, Setting, Shown};

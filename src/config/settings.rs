@@ -1,5 +1,6 @@
 //! The table of flags of `codling serve`, and the struct that it makes.
 
+use super::containers::{self, Capabilities, OutputMax};
 use super::parse::{self, ApiAccess, ImagePull, LogFormat, StoreKind};
 use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
 use crate::model::{MemoryLimits, NodeRoles};
@@ -108,6 +109,12 @@ settings! {
     /// Whether the registry may be asked for an image that is not here.
     image_pull: ImagePull = parse::image_pull,
         FlagSpec::value("image-pull", "WHEN", "missing", "pull an image when missing, or never");
+    /// What containers get beside nothing.
+    container_caps: Capabilities = containers::capabilities,
+        FlagSpec::list("container-caps", "CAP", "capabilities that containers get, such as CHOWN; repeatable");
+    /// How much of what a container prints is kept until its end.
+    job_output_max: OutputMax = containers::output_max,
+        FlagSpec::value("job-output-max", "BYTES", "16MiB", "most output that is kept of a job");
     /// What becomes of jobs where the kernel does not limit memory.
     require_memory_limits: MemoryLimits = parse::memory_limits,
         FlagSpec::switch("require-memory-limits", "refuse jobs where memory cannot be limited");

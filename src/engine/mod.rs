@@ -33,6 +33,5 @@ pub use seen::{
     StopCause,
 };
 pub use spec::{
-    ContainerSpec, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST,
-    LABEL_EXECUTION, LABEL_JOB, LABEL_NODE, LABEL_OUTPUT_MAX, container_name,
+    ContainerSpec, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE, LABEL_OUTPUT_MAX, container_name,
 };

@@ -1,6 +1,6 @@
 //! What a container is made from, how it is named, and the labels by which it is found again.
 
-use crate::model::{DockerSpec, ExecutionId, JobId, NodeId, Resources};
+use crate::model::{Capability, DockerSpec, ExecutionId, JobId, NodeId, Resources};
 
 /// Label that holds the node's id. Only containers that carry ours are ever listed, touched or removed.
 pub const LABEL_NODE: &str = "codling.node";
@@ -10,13 +10,6 @@ pub const LABEL_JOB: &str = "codling.job";
 pub const LABEL_EXECUTION: &str = "codling.execution";
 /// Label that holds the log's cap in bytes: a later start may have another, and no engine shows it reliably.
 pub const LABEL_OUTPUT_MAX: &str = "codling.output-max";
-
-/// `--job-output-max` unless given: 16 MiB holds any log that a person reads, and 100 of them fit a small card.
-pub const JOB_OUTPUT_MAX_DEFAULT: u64 = 16 << 20;
-/// The smallest cap given to an engine: below this, engines rotate a log more often than they write it.
-pub const JOB_OUTPUT_MAX_LEAST: u64 = 64 << 10;
-/// The largest cap given to an engine, and so the longest log and log frame that is believed.
-pub const JOB_OUTPUT_MAX_MOST: u64 = 1 << 30;
 
 /// Everything that one container is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +26,9 @@ pub struct ContainerSpec {
     pub environment: Vec<String>,
     /// CPU and memory are limits; disk and GPUs are not given to the engine.
     pub limits: Resources,
-    /// Cap of the engine's log in bytes, held between [`JOB_OUTPUT_MAX_LEAST`] and [`JOB_OUTPUT_MAX_MOST`].
+    /// All that it gets beside nothing.
+    pub capabilities: Vec<Capability>,
+    /// Cap of the engine's log in bytes, held between `JOB_OUTPUT_MAX_LEAST` and `JOB_OUTPUT_MAX_MOST`.
     pub output_max_bytes: u64,
 }
 

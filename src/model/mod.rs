@@ -17,12 +17,14 @@
 //! | `record` | what is stored, and the batch that stores it |
 //! | `request` | what the REST API asks, and what it is told |
 //! | `node` | what a node says of itself |
+//! | `capability` | what a container may be given |
 //! | `board` | what its board is like at a moment |
 //! | `condition` | what is not as it should be |
 //! | `evidence` | what is counted and shown to those who look for a cause |
 
 mod bid;
 mod board;
+mod capability;
 mod condition;
 mod evaluation;
 mod evidence;
@@ -47,6 +49,7 @@ pub use board::{
     BoardReading, DiskMode, DiskReading, Heat, MemoryController, MemoryPressure, MemoryReading,
     Throttle,
 };
+pub use capability::Capability;
 pub use condition::{Condition, ConditionChange, ConditionKind};
 pub use evaluation::{Evaluation, EvaluationStatus, EvaluationTrigger};
 pub use evidence::{
@@ -59,7 +62,10 @@ pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};
 pub use job::{Constraint, Job, JobState, JobType};
 pub use message::Message;
 pub use node::{BoardFacts, EngineFacts, MemoryLimits, NodeInfo, NodeRole, NodeRoles, Origin};
-pub use outcome::{Outcome, RUN_OUTPUT_MAX, RunOutput};
+pub use outcome::{
+    JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST, Outcome, RUN_OUTPUT_MAX,
+    RunOutput,
+};
 pub use params::{DockerSpec, Params, SpecConfig, SpecError};
 pub use pull::{PullNews, PullProgress, PullStage};
 pub use record::{
@@ -69,6 +75,6 @@ pub use record::{
 pub use request::{
     ApiReply, ApiRequest, DenyReason, JobRange, ListOrder, StoreAnswer, StoreQuery, Submission,
 };
-pub use resources::{Dimension, Requested, ResourceError, Resources, ResourcesConfig};
+pub use resources::{Dimension, Requested, ResourceError, Resources, ResourcesConfig, bytes_of};
 pub use task::{InputSource, Network, NetworkKind, Port, ResultPath, Task, Timeouts};
 pub use time::{BootId, Deadline, Now, Timer, UnixMs};

@@ -6,6 +6,13 @@ use minicbor::{Decode, Encode};
 /// The most bytes of each stream that `RunOutput` keeps (rest-api.md 3.7).
 pub const RUN_OUTPUT_MAX: usize = 2_048;
 
+/// `--job-output-max` unless given: 16 MiB holds any log that a person reads, and 100 of them fit a small card.
+pub const JOB_OUTPUT_MAX_DEFAULT: u64 = 16 << 20;
+/// The smallest cap given to an engine: below this, engines rotate a log more often than they write it.
+pub const JOB_OUTPUT_MAX_LEAST: u64 = 64 << 10;
+/// The largest cap given to an engine, and so the longest log and log frame that is believed.
+pub const JOB_OUTPUT_MAX_MOST: u64 = 1 << 30;
+
 /// The one terminal state of an execution.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum Outcome {

@@ -191,6 +191,14 @@ fn cpu_millis(text: &str) -> Option<u64> {
     whole(text.parse::<f64>().ok()? * 1_000.0)
 }
 
+/// Reads bytes as jobs write them, in any case and with blanks: `16MiB`, `1.5 GB`, `65536`.
+#[must_use]
+pub fn bytes_of(text: &str) -> Option<u64> {
+    let mut plain = text.to_ascii_lowercase();
+    plain.retain(|c| !c.is_whitespace());
+    bytes(&plain)
+}
+
 fn bytes(text: &str) -> Option<u64> {
     let split = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','))

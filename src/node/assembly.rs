@@ -14,7 +14,7 @@ use crate::agent::{AgentConfig, Capacity, Health};
 use crate::api::{self, Access, ApiBackend, ApiServer, ApiToken, Hosts, Limits, StoreReads};
 use crate::board::{self, BootClock, Sensors};
 use crate::config::{Config, StoreKind, redacted};
-use crate::engine::{ContainerEngine, Engine, JOB_OUTPUT_MAX_DEFAULT, SocketSearch};
+use crate::engine::{ContainerEngine, Engine, SocketSearch};
 use crate::model::{NodeId, Origin, Resources, StoredState};
 use crate::store::{Place, Store, StoreConfig};
 use crate::swarm::{self, Host, Identity, StoreBeside};
@@ -134,7 +134,8 @@ impl Node {
         let api = ApiServer::start(&executor, vec![listener], backend, access, Limits::STANDARD);
         let preparation = Preparation {
             image_pull: config.image_pull.value,
-            output_max_bytes: JOB_OUTPUT_MAX_DEFAULT,
+            capabilities: config.container_caps.value.0.clone(),
+            output_max_bytes: config.job_output_max.value.0,
         };
         let (performer, news) =
             Performer::new(engine.clone(), id.clone(), preparation, executor.clone());

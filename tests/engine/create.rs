@@ -2,7 +2,8 @@
 
 use super::{run, spec};
 use crate::support::engine::{Endpoint, Fault, Kind, Play, ScriptedEngine, Times};
-use codling::engine::{Engine, EngineError, JOB_OUTPUT_MAX_DEFAULT, container_name};
+use codling::engine::{Engine, EngineError, container_name};
+use codling::model::{Capability, JOB_OUTPUT_MAX_DEFAULT};
 use serde_json::{Value, json};
 
 /// The body of the one container that was created.
@@ -40,6 +41,20 @@ fn a_container_gets_nothing_that_it_did_not_ask_for() {
     ] {
         assert!(host.get(key).is_none(), "{key}");
     }
+}
+
+#[test]
+fn a_container_gets_the_capabilities_that_the_operator_allows_and_no_others() {
+    let engine = ScriptedEngine::start();
+    engine.image("a", Play::default());
+    let mut asked = spec("1", "a");
+    asked.capabilities = ["chown", "CAP_NET_RAW"]
+        .map(|name| Capability::parse(name).unwrap())
+        .to_vec();
+    run(engine.client().create(&asked)).unwrap();
+    let host = body(&engine)["HostConfig"].clone();
+    assert_eq!(host["CapDrop"], json!(["ALL"]));
+    assert_eq!(host["CapAdd"], json!(["CHOWN", "NET_RAW"]));
 }
 
 #[test]

@@ -9,8 +9,8 @@ mod search;
 mod whole_node;
 
 use crate::support::wait::run;
-use codling::engine::{ContainerSpec, JOB_OUTPUT_MAX_DEFAULT};
-use codling::model::{DockerSpec, Resources};
+use codling::engine::ContainerSpec;
+use codling::model::{DockerSpec, JOB_OUTPUT_MAX_DEFAULT, Resources};
 
 /// A container of `image` for the execution `e-<name>` of node `n-1`.
 fn spec(name: &str, image: &str) -> ContainerSpec {
@@ -29,6 +29,7 @@ fn spec(name: &str, image: &str) -> ContainerSpec {
             disk_bytes: 1 << 20,
             gpus: 0,
         },
+        capabilities: Vec::new(),
         output_max_bytes: JOB_OUTPUT_MAX_DEFAULT,
     }
 }

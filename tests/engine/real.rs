@@ -5,9 +5,11 @@ use crate::support::engines::{Real, image_archive, on_real_engines};
 use crate::support::jobs::IMAGE;
 use codling::engine::{
     ContainerEngine, ContainerSpec, ContainerState, EndWatch, Engine, EngineError, EngineKind,
-    JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, PullCause, SocketSearch, StopCause,
+    PullCause, SocketSearch, StopCause,
 };
-use codling::model::{ContainerId, DockerSpec, Resources};
+use codling::model::{
+    ContainerId, DockerSpec, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, Resources,
+};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -72,6 +74,7 @@ impl Bench {
                 disk_bytes: 0,
                 gpus: 0,
             },
+            capabilities: Vec::new(),
             output_max_bytes: JOB_OUTPUT_MAX_DEFAULT,
         }
     }

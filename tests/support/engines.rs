@@ -50,11 +50,41 @@ impl Real {
     /// Removes a node's containers, running or not, as somebody else would.
     #[track_caller]
     pub(crate) fn remove_containers_of(self, node: &str) {
-        let filter = format!("label=codling.node={node}");
-        let ids = self.command(&["ps", "--all", "--quiet", "--filter", &filter]);
-        for id in ids.lines() {
-            self.command(&["rm", "--force", id]);
+        for id in self.ids_of(node) {
+            self.command(&["rm", "--force", &id]);
         }
+    }
+
+    /// The ids of the containers that carry a node's label.
+    #[track_caller]
+    pub(crate) fn ids_of(self, node: &str) -> Vec<String> {
+        let filter = format!("label=codling.node={node}");
+        let ids = self.command(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]);
+        ids.lines().map(str::to_owned).collect()
+    }
+
+    /// The bytes that the logs of a node's containers take of the disk.
+    #[track_caller]
+    pub(crate) fn log_bytes_of(self, node: &str) -> u64 {
+        let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |found| found.len());
+        let of_one = |id: String| match self {
+            Self::Podman => {
+                let format = "{{.HostConfig.LogConfig.Path}}";
+                let path = self.command(&["inspect", "--format", format, &id]);
+                size(path.trim().into())
+            }
+            // The driver "local" has a folder, which no command shows.
+            Self::Docker => {
+                let dir = PathBuf::from(variable("CODLING_TEST_ENGINE_DIR"));
+                let logs = dir
+                    .join("docker/data/containers")
+                    .join(id)
+                    .join("local-logs");
+                let files = std::fs::read_dir(logs).into_iter().flatten().flatten();
+                files.map(|file| size(file.path())).sum()
+            }
+        };
+        self.ids_of(node).into_iter().map(of_one).sum()
     }
 
     /// Every container that the private storage knows of, also those that Podman itself has lost: their names.

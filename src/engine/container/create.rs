@@ -1,10 +1,11 @@
 //! What a container may do: nothing that it did not ask for and the operator did not allow.
 
 use super::super::{
-    ContainerSpec, EngineKind, EngineProfile, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST,
-    LABEL_EXECUTION, LABEL_JOB, LABEL_NODE, LABEL_OUTPUT_MAX,
+    ContainerSpec, EngineKind, EngineProfile, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
+    LABEL_OUTPUT_MAX,
 };
 use super::wire::{CreateBody, HostConfig, LogConfig, Ulimit};
+use crate::model::{JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST};
 use std::collections::BTreeMap;
 
 /// Processes and threads of one container: enough for a build, too few for a fork bomb to hurt the board.
@@ -71,6 +72,11 @@ pub(super) fn body<'a>(spec: &'a ContainerSpec, profile: &EngineProfile) -> Crea
             nano_cpus: profile.enforces_cpu.then_some(cpu),
             pids_limit: profile.enforces_pids.then_some(PIDS_MAX),
             cap_drop: ["ALL"],
+            cap_add: spec
+                .capabilities
+                .iter()
+                .map(|capability| capability.as_str())
+                .collect(),
             security_opt: ["no-new-privileges"],
             network_mode: "none",
             ulimits: [

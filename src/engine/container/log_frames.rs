@@ -1,7 +1,8 @@
 //! The frames of the log stream: 8 bytes of header (stream, three zeros, length in network order), then the payload.
 //! Payloads are handed on as they come, so a frame of any length takes no memory.
 
-use super::super::{EngineError, JOB_OUTPUT_MAX_MOST, LogChunk, OutputStream};
+use super::super::{EngineError, LogChunk, OutputStream};
+use crate::model::JOB_OUTPUT_MAX_MOST;
 use bytes::{Buf, Bytes};
 
 /// For messages.

@@ -1,14 +1,16 @@
 //! What a container printed: the engine's log is its spool while the container exists, and is read once at the end.
 
 use super::super::{
-    EngineError, EngineKind, FirstBytes, FirstOutput, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST,
-    JOB_OUTPUT_MAX_MOST, LABEL_OUTPUT_MAX, LogChunk, LogStream, OutputStream,
+    EngineError, EngineKind, FirstBytes, FirstOutput, LABEL_OUTPUT_MAX, LogChunk, LogStream,
+    OutputStream,
 };
 use super::http::{Call, Reply};
 use super::log_frames::{CALL, LogFrames};
 use super::wire::Inspect;
 use super::{ContainerEngine, container_path};
-use crate::model::{ContainerId, RUN_OUTPUT_MAX};
+use crate::model::{
+    ContainerId, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST, RUN_OUTPUT_MAX,
+};
 use async_io::Timer;
 use bytes::Bytes;
 use futures_lite::StreamExt;

@@ -82,6 +82,8 @@ pub(super) struct HostConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pids_limit: Option<u64>,
     pub(super) cap_drop: [&'static str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) cap_add: Vec<&'static str>,
     pub(super) security_opt: [&'static str; 1],
     pub(super) network_mode: &'static str,
     pub(super) ulimits: [Ulimit; 2],

@@ -6,7 +6,8 @@ use crate::agent::{ActivityId, Plan, Progress};
 use crate::config::ImagePull;
 use crate::engine::{ContainerSpec, EngineError, ImageFacts};
 use crate::model::{
-    ContainerId, DockerSpec, Failure, FailureKind, JobType, PullNews, PullProgress, PullStage,
+    Capability, ContainerId, DockerSpec, Failure, FailureKind, JobType, PullNews, PullProgress,
+    PullStage,
 };
 use async_io::Timer;
 use futures_lite::future::{or, zip};
@@ -21,6 +22,8 @@ const PULL_NEWS_PAUSE: Duration = Duration::from_secs(3);
 pub(in crate::node) struct Preparation {
     /// Whether a registry may be asked.
     pub(in crate::node) image_pull: ImagePull,
+    /// What a container gets beside nothing.
+    pub(in crate::node) capabilities: Vec<Capability>,
     /// Cap of a container's log in bytes.
     pub(in crate::node) output_max_bytes: u64,
 }
@@ -153,6 +156,7 @@ fn container_spec(tools: &Tools, plan: Plan) -> Result<ContainerSpec, Failure> {
         run,
         environment,
         limits: plan.resources,
+        capabilities: tools.preparation.capabilities.clone(),
         output_max_bytes: tools.preparation.output_max_bytes,
     })
 }
