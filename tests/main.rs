@@ -42,6 +42,8 @@ mod kill;
 mod evidence;
 mod support;
 
+// The real bacalhau CLI against the real node.
+mod interop;
 // The REST API over real sockets.
 mod api;
 // The real binary: command lines, exit codes, every ending of a job.

@@ -4,7 +4,9 @@
 //! of the agent and answers it when the reply is released. A vanished client loses the reply, not the decision.
 
 use super::error::{ApiError, Asked};
-use crate::model::{ApiReply, ApiRequest, DenyReason, StoreAnswer, StoreQuery};
+use super::wire::{Json, agent_config};
+use crate::config::Config;
+use crate::model::{ApiReply, ApiRequest, ConnectedNode, DenyReason, StoreAnswer, StoreQuery};
 use async_channel::{Receiver, Sender, TrySendError};
 use std::fmt;
 use std::future::Future;
@@ -45,6 +47,30 @@ impl StoreReads {
     }
 }
 
+/// The function that asks who is connected.
+type ReadPeers = dyn Fn() -> Pin<Box<dyn Future<Output = Vec<ConnectedNode>> + Send>> + Send + Sync;
+
+/// Asks who is connected.
+#[derive(Clone)]
+pub struct PeerReads(Arc<ReadPeers>);
+
+impl fmt::Debug for PeerReads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PeerReads")
+    }
+}
+
+impl PeerReads {
+    /// Wraps the function, whose answer is ordered by id. Dropping the future before it is ready is safe.
+    pub fn new<F, A>(read: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Vec<ConnectedNode>> + Send + 'static,
+    {
+        Self(Arc::new(move || Box::pin(read())))
+    }
+}
+
 /// One request on its way to the agent.
 #[derive(Debug)]
 pub struct ApiCall {
@@ -77,15 +103,23 @@ impl ReplySlot {
 pub struct ApiBackend {
     requests: Sender<ApiCall>,
     store: StoreReads,
+    peers: PeerReads,
+    config: Arc<Json>,
 }
 
 impl ApiBackend {
     /// A backend and the end at which its calls arrive, at most [`REQUESTS_MAX`] waiting. When the receiver is dropped,
     /// every request is answered with 503.
     #[must_use]
-    pub fn new(store: StoreReads) -> (Self, Receiver<ApiCall>) {
+    pub fn new(store: StoreReads, peers: PeerReads, config: &Config) -> (Self, Receiver<ApiCall>) {
         let (requests, calls) = async_channel::bounded(REQUESTS_MAX);
-        (Self { requests, store }, calls)
+        let backend = Self {
+            requests,
+            store,
+            peers,
+            config: Arc::new(agent_config(config)),
+        };
+        (backend, calls)
     }
 
     /// Asks the agent. A refusal is an error here; `asked` says in which words it reaches the client.
@@ -119,6 +153,16 @@ impl ApiBackend {
                 asked: asked.clone(),
             }),
         }
+    }
+
+    /// Who is connected.
+    pub(super) async fn peers(&self) -> Vec<ConnectedNode> {
+        (self.peers.0)().await
+    }
+
+    /// The settings that this node runs with.
+    pub(super) fn config(&self) -> Json {
+        (*self.config).clone()
     }
 
     /// Reads the store.

@@ -44,6 +44,10 @@ pub(super) enum ApiError {
     TokenMissing,
     #[error("the request's token is not this node's")]
     TokenWrong,
+    #[error("no such way to log in: \"{name}\"")]
+    UnknownLogin { name: String },
+    #[error("the answer to the challenge is not right: {why}")]
+    LoginRefused { why: String },
     #[error("the request's head is too big: more than {limit} bytes or 100 fields")]
     HeadTooLarge { limit: usize },
     #[error("the request's address is too long")]
@@ -71,6 +75,10 @@ pub(super) enum ApiError {
     JobNotFound { id: String },
     #[error("multiple jobs found for id {id}")]
     MultipleJobs { id: String },
+    #[error("node not found: {id}")]
+    NodeNotFound { id: String },
+    #[error("multiple nodes found for id {id}")]
+    MultipleNodes { id: String },
     #[error("job {id} cannot be stopped: it is {} already", job_state_word(*.state))]
     JobEnded { id: String, state: JobState },
     #[error("{reason}")]
@@ -152,6 +160,18 @@ impl ApiError {
             Self::TokenMissing | Self::TokenWrong => {
                 row(401, "Unauthorized", "Authorizer", HOW_TO_SHOW_A_TOKEN)
             }
+            Self::UnknownLogin { .. } => row(
+                404,
+                "NotFound",
+                API,
+                "GET /api/v1/auth lists the ways to log in here",
+            ),
+            Self::LoginRefused { .. } => row(
+                401,
+                "Unauthorized",
+                "Authorizer",
+                "sign the bytes of InputPhrase as GET /api/v1/auth gives it: RSA, PKCS #1 v1.5, SHA-256",
+            ),
             Self::HeadTooLarge { .. } => {
                 row(431, "BadRequest", API, "send fewer and shorter headers")
             }
@@ -163,7 +183,7 @@ impl ApiError {
                 400,
                 "BadRequest",
                 API,
-                "speak plain HTTP/1.1 here, without TLS: http://, not https://",
+                "send a request line and headers as HTTP/1.1 has them, and no TLS: http://, not https://",
             ),
             Self::NotJson { .. } => row(
                 415,
@@ -203,6 +223,18 @@ impl ApiError {
                 "job list shows the jobs of this node",
             ),
             Self::MultipleJobs { .. } => row(409, "MultipleJobsFound", JOBS, "use the full job id"),
+            Self::NodeNotFound { .. } => row(
+                404,
+                "NotFound",
+                "NodesManager",
+                "node list shows this node and those it is connected to",
+            ),
+            Self::MultipleNodes { .. } => row(
+                409,
+                "MultipleNodesFound",
+                "NodesManager",
+                "use the full node id",
+            ),
             Self::JobEnded { .. } => row(
                 409,
                 "ConflictJobState",

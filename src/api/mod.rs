@@ -34,7 +34,7 @@ mod routes;
 mod server;
 mod wire;
 
-pub use access::{Access, ApiToken, Hosts, TOKEN_MAX, TOKEN_MIN, TokenFileError};
-pub use backend::{ApiBackend, ApiCall, REQUESTS_MAX, ReplySlot, StoreReads};
+pub use access::{Access, ApiToken, Challenge, Hosts, TOKEN_MAX, TOKEN_MIN, TokenFileError};
+pub use backend::{ApiBackend, ApiCall, PeerReads, REQUESTS_MAX, ReplySlot, StoreReads};
 pub use listen::{BindError, bind};
 pub use server::{ApiServer, Limits};

@@ -37,6 +37,7 @@ mod message;
 mod node;
 mod outcome;
 mod params;
+mod peer;
 mod pull;
 mod record;
 mod request;
@@ -67,6 +68,7 @@ pub use outcome::{
     RunOutput,
 };
 pub use params::{DockerSpec, Params, SpecConfig, SpecError};
+pub use peer::{ConnectedNode, DialledBy};
 pub use pull::{PullNews, PullProgress, PullStage};
 pub use record::{
     Batch, ComputeState, Delivery, ExecutionRecord, IdempotencyKey, JobRecord, JobSummary,

@@ -10,8 +10,9 @@ use super::finder::Finder;
 use super::lock::{self, DataDirLock};
 use super::notices::health_config;
 use super::perform::{Performer, Preparation};
+use super::rest;
 use crate::agent::{AgentConfig, Capacity, Health};
-use crate::api::{self, Access, ApiBackend, ApiServer, ApiToken, Hosts, Limits, StoreReads};
+use crate::api::{self, ApiBackend, ApiServer, Limits, StoreReads};
 use crate::board::{self, BootClock, Sensors};
 use crate::config::{Config, StoreKind, redacted};
 use crate::engine::{ContainerEngine, Engine, SocketSearch};
@@ -95,7 +96,7 @@ impl Node {
             .map(|peer| swarm::parse_peer(peer))
             .collect();
         let peers = peers?;
-        let access = access(config)?;
+        let token = rest::token(config)?;
         let api_address = SocketAddr::new(config.api_host.value, config.api_port.value);
         let listener = api::bind(api_address).map_err(NodeError::Api)?;
         let api_address = listener.get_ref().local_addr().unwrap_or(api_address);
@@ -127,10 +128,12 @@ impl Node {
             &executor,
         )?;
         let reads = store.reads();
-        let (backend, calls) = ApiBackend::new(StoreReads::new(move |query| {
+        let reads = StoreReads::new(move |query| {
             let reads = reads.clone();
             async move { reads.ask(query).await }
-        }));
+        });
+        let (backend, calls) = ApiBackend::new(reads, rest::peer_reads(&host), config);
+        let access = rest::access(config, &id, token)?;
         let api = ApiServer::start(&executor, vec![listener], backend, access, Limits::STANDARD);
         let preparation = Preparation {
             image_pull: config.image_pull.value,
@@ -238,20 +241,6 @@ impl Node {
         drop(lock);
         result
     }
-}
-
-/// Who may drive the node. The token file is read here, before anything is bound or written.
-fn access(config: &Config) -> Result<Access, NodeError> {
-    let token = match &config.api_token_file.value {
-        Some(path) => Some(ApiToken::read(path)?),
-        None => None,
-    };
-    let machine = rustix::system::uname();
-    let machine = machine.nodename().to_str().ok();
-    Ok(Access {
-        hosts: Hosts::new(config.api_host.value, machine, &config.api_allow_host.value),
-        token,
-    })
 }
 
 /// Every setting as it may be shown: without secrets.

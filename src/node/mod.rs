@@ -30,6 +30,7 @@ mod notices;
 mod perform;
 mod recent;
 mod requests;
+mod rest;
 
 pub use assembly::{Node, Started};
 pub use driver::NodeEvent;

@@ -207,10 +207,39 @@ impl Host {
         self.events.clone()
     }
 
-    /// All peers with a connection, ordered by id.
+    /// Asks who is connected, for as long as the host runs.
+    #[must_use]
+    pub fn roster(&self) -> RosterReads {
+        RosterReads {
+            commands: self.commands.clone(),
+        }
+    }
+
+    /// As [`RosterReads::connected_peers`].
     ///
     /// # Errors
     /// [`HostStopped`] when the executor was dropped.
+    pub async fn connected_peers(&self) -> Result<Vec<ConnectedPeer>, HostStopped> {
+        self.roster().connected_peers().await
+    }
+
+    /// Ends the host and waits until its ports are free.
+    pub async fn stop(self) {
+        self.task.cancel().await;
+    }
+}
+
+/// Asks a host who is connected; it does not keep the host running.
+#[derive(Clone, Debug)]
+pub struct RosterReads {
+    commands: Sender<Command>,
+}
+
+impl RosterReads {
+    /// All peers with a connection, ordered by id.
+    ///
+    /// # Errors
+    /// [`HostStopped`] when the host was stopped or dropped.
     pub async fn connected_peers(&self) -> Result<Vec<ConnectedPeer>, HostStopped> {
         let (reply, answer) = async_channel::bounded(1);
         self.commands
@@ -218,10 +247,5 @@ impl Host {
             .await
             .map_err(|_| HostStopped)?;
         answer.recv().await.map_err(|_| HostStopped)
-    }
-
-    /// Ends the host and waits until its ports are free.
-    pub async fn stop(self) {
-        self.task.cancel().await;
     }
 }

@@ -39,7 +39,7 @@ mod roster;
 mod transport;
 mod wire;
 
-pub use host::{BoundPorts, Host, HostEvent, HostStopped, StartError, bind};
+pub use host::{BoundPorts, Host, HostEvent, HostStopped, RosterReads, StartError, bind};
 pub use identity::{CopyFault, Identity, IdentityError, IdentityOrigin, StoreBeside};
 pub use keyfile::KeyFault;
 pub use peers::{PeerAddress, PeerAddressError, PeerFault, WANTED_PEERS_MAX, parse_peer};

@@ -1,8 +1,8 @@
 //! Who may drive a node: no web page, and where a token is asked for nobody without it.
 
-use super::support::{JSON, Reply, TestServer, recorded};
+use super::support::{Around, JSON, Reply, TestServer, recorded};
 use super::world::World;
-use codling::api::{Access, ApiToken, Hosts, TOKEN_MAX, TOKEN_MIN};
+use codling::api::{ApiToken, Hosts, TOKEN_MAX, TOKEN_MIN};
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -13,18 +13,18 @@ const NODE: &str = "/api/v1/agent/node";
 const JOBS: &str = "/api/v1/orchestrator/jobs";
 const TOKEN: &str = "correct-horse-battery-staple";
 
-fn serve(access: Access) -> TestServer {
+fn serve(hosts: Hosts, token: Option<ApiToken>) -> TestServer {
+    let mut around = Around::loopback();
+    around.access.hosts = hosts;
+    around.access.token = token;
     let (agent, store) = World::default().script();
-    TestServer::with_access(agent, store, access)
+    TestServer::around(agent, store, around)
 }
 
 fn asking_for_a_token() -> (TestServer, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let path = token_file(dir.path(), format!("{TOKEN}\n").as_bytes());
-    let server = serve(Access {
-        hosts: hosts("127.0.0.1"),
-        token: Some(ApiToken::read(&path).unwrap()),
-    });
+    let server = serve(hosts("127.0.0.1"), Some(ApiToken::read(&path).unwrap()));
     (server, dir)
 }
 
@@ -81,10 +81,7 @@ fn a_rebound_name_is_refused_before_its_route_is_looked_up() {
 
 #[test]
 fn a_node_for_others_answers_to_its_address_its_machine_and_the_names_it_was_given() {
-    let server = serve(Access {
-        hosts: hosts("0.0.0.0"),
-        token: None,
-    });
+    let server = serve(hosts("0.0.0.0"), None);
     for host in ["192.0.2.7:1234", "pi", "pi.local:1234", "NODE.example:9"] {
         get(&server, ALIVE, &[("Host", host)]).ok();
     }
@@ -157,7 +154,7 @@ fn a_page_from_elsewhere_can_neither_read_nor_change_anything() {
 #[test]
 fn without_the_token_only_what_tells_that_one_is_needed_is_answered() {
     let (server, _dir) = asking_for_a_token();
-    for path in [ALIVE, "/api/v1/agent/version"] {
+    for path in [ALIVE, "/api/v1/agent/version", "/api/v1/auth"] {
         get(&server, path, &[]).ok();
     }
     let wrong = format!("Bearer {TOKEN}x");

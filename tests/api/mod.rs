@@ -15,6 +15,10 @@ mod descriptors;
 mod history;
 // Live and stored jobs as one list.
 mod list;
+// The one way to log in.
+mod login;
+// The node list.
+mod nodes;
 // Every refusal, with its status, code and hint.
 mod refusals;
 // Our bodies have the keys and types of the recorded ones.

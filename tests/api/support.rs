@@ -2,8 +2,11 @@
 
 use crate::support::wait;
 use async_executor::Executor;
-use codling::api::{Access, ApiBackend, ApiCall, ApiServer, Hosts, Limits, StoreReads, bind};
-use codling::model::{ApiReply, ApiRequest, StoreAnswer, StoreQuery};
+use codling::api::{
+    Access, ApiBackend, ApiCall, ApiServer, Challenge, Hosts, Limits, PeerReads, StoreReads, bind,
+};
+use codling::config::{Config, Raw, Surroundings};
+use codling::model::{ApiReply, ApiRequest, ConnectedNode, NodeId, StoreAnswer, StoreQuery};
 use futures_lite::future;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -42,24 +45,32 @@ impl TestServer {
     }
 
     pub(super) fn with_limits(agent: Agent, store: Store, limits: Limits) -> Self {
-        Self::run(Some(agent), store, loopback(), limits)
+        let around = Around {
+            limits,
+            ..Around::loopback()
+        };
+        Self::around(agent, store, around)
     }
 
-    pub(super) fn with_access(agent: Agent, store: Store, access: Access) -> Self {
-        Self::run(Some(agent), store, access, Limits::STANDARD)
+    pub(super) fn around(agent: Agent, store: Store, around: Around) -> Self {
+        Self::run(Some(agent), store, around)
     }
 
     /// A server whose agent does not even take its requests.
     pub(super) fn without_agent(limits: Limits) -> Self {
-        Self::run(
-            None,
-            Box::new(|_| StoreAnswer::Unavailable),
-            loopback(),
+        let around = Around {
             limits,
-        )
+            ..Around::loopback()
+        };
+        Self::run(None, Box::new(|_| StoreAnswer::Unavailable), around)
     }
 
-    fn run(agent: Option<Agent>, store: Store, access: Access, limits: Limits) -> Self {
+    fn run(agent: Option<Agent>, store: Store, around: Around) -> Self {
+        let Around {
+            access,
+            limits,
+            peers,
+        } = around;
         let listener = bind("127.0.0.1:0".parse().unwrap()).expect("binds");
         let addr = listener.get_ref().local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -74,7 +85,8 @@ impl TestServer {
             .name("api".into())
             .spawn(move || {
                 let executor = Arc::new(Executor::new());
-                let (backend, calls) = ApiBackend::new(reads);
+                let peers = PeerReads::new(move || std::future::ready(peers.clone()));
+                let (backend, calls) = ApiBackend::new(reads, peers, &config());
                 let server = ApiServer::start(&executor, vec![listener], backend, access, limits);
                 let scripted = async {
                     let mut held = Vec::new();
@@ -157,12 +169,44 @@ impl Drop for TestServer {
 
 pub(super) const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// As a node on the loopback without a token.
-fn loopback() -> Access {
-    Access {
-        hosts: Hosts::new([127, 0, 0, 1].into(), None, &[]),
-        token: None,
+/// What a server has around it.
+pub(super) struct Around {
+    pub(super) access: Access,
+    pub(super) limits: Limits,
+    pub(super) peers: Vec<ConnectedNode>,
+}
+
+impl Around {
+    /// As a node on the loopback without a token and without peers.
+    pub(super) fn loopback() -> Self {
+        Self {
+            access: Access {
+                hosts: Hosts::new([127, 0, 0, 1].into(), None, &[]),
+                token: None,
+                challenge: Challenge::new(&NodeId::from(super::world::NODE), [0; 16]),
+            },
+            limits: Limits::STANDARD,
+            peers: Vec::new(),
+        }
     }
+}
+
+/// The settings that `agent/config` shows.
+fn config() -> Config {
+    let flags = [
+        ("data-dir", "/srv/node"),
+        ("api-token-file", "/srv/secret-token-file"),
+    ];
+    Config::resolve(&Raw {
+        flags: flags
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+        around: Surroundings {
+            working_dir: "/".into(),
+            ..Surroundings::default()
+        },
+    })
+    .expect("the flags are good")
 }
 
 /// One connection.

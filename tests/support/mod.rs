@@ -1,6 +1,7 @@
 //! What the test modules share. Doubles are real implementations with a script.
 
 pub(crate) mod activator;
+pub(crate) mod bacalhau;
 pub(crate) mod engine;
 pub(crate) mod engines;
 pub(crate) mod fake_api;

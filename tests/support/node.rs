@@ -5,6 +5,7 @@ use super::http::{self, Answer};
 use super::wait;
 use codling::config::{Config, Raw, Surroundings};
 use codling::node::{Evidence, Node, NodeError, NodeEvent};
+use codling::swarm::HostEvent;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,6 +18,7 @@ use std::thread::JoinHandle;
 pub(crate) struct TestNode {
     pub(crate) id: String,
     pub(crate) api: SocketAddr,
+    swarm: Vec<SocketAddr>,
     events: Receiver<NodeEvent>,
     stop: async_channel::Sender<()>,
     thread: Option<JoinHandle<Result<(), NodeError>>>,
@@ -68,10 +70,28 @@ impl TestNode {
         Self {
             id: started.id.0,
             api: started.api,
+            swarm: started.swarm,
             events,
             stop,
             thread: Some(thread),
         }
+    }
+
+    /// What another node's `--peer` takes.
+    pub(crate) fn peer_address(&self) -> String {
+        let swarm = self.swarm.first().expect("it listens");
+        format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", swarm.port(), self.id)
+    }
+
+    /// Waits until a peer is connected.
+    #[track_caller]
+    pub(crate) fn connected_to(&self, peer: &str) {
+        self.event("the peer connects", |event| match event {
+            NodeEvent::Swarm(HostEvent::PeerConnected { peer: id, .. }) if id.as_str() == peer => {
+                Some(())
+            }
+            _ => None,
+        });
     }
 
     /// One API call.

@@ -22,6 +22,13 @@ pub(crate) struct Ended {
     pub(crate) err: String,
 }
 
+impl Ended {
+    /// Whether it printed this anywhere.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.out.contains(text) || self.err.contains(text)
+    }
+}
+
 /// A program that runs. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -33,7 +40,12 @@ pub(crate) struct Running {
 impl Program {
     /// `codling` with `args`, nothing in its environment.
     pub(crate) fn new(args: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_codling"));
+        Self::other(env!("CARGO_BIN_EXE_codling"), args)
+    }
+
+    /// Another program, the same way.
+    pub(crate) fn other(path: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(path);
         command.args(args).env_clear().current_dir("/");
         Self { command }
     }

@@ -9,9 +9,11 @@
 //! With a token no page can do anything, whatever the name: a browser never adds the header by itself. So `Host` is judged
 //! only where there is no token, and a node behind a name that it does not know stays usable.
 
+mod challenge;
 mod hosts;
 mod token;
 
+pub use challenge::Challenge;
 pub use hosts::Hosts;
 pub use token::{ApiToken, TOKEN_MAX, TOKEN_MIN, TokenFileError};
 
@@ -35,6 +37,8 @@ pub struct Access {
     pub hosts: Hosts,
     /// What every caller must show, if anything.
     pub token: Option<ApiToken>,
+    /// What a client signs that logs in.
+    pub challenge: Challenge,
 }
 
 /// Whether a route is for everybody, also where a token is asked for: what a client needs to find out that it needs one.

@@ -1,11 +1,13 @@
 //! From a request to its answer: which route, which method, which handler.
 
 mod agent;
+mod auth;
 mod executions;
 mod find;
 mod history;
 mod job;
 mod list;
+mod nodes;
 mod query;
 mod reply;
 
@@ -35,6 +37,11 @@ enum Route {
     Node,
     Metrics,
     Debug,
+    Config,
+    Auth,
+    AuthMethod(String),
+    Nodes,
+    NodeOf(String),
     Jobs,
     Job(String),
     JobExecutions(String),
@@ -54,6 +61,11 @@ impl Route {
             ["api", "v1", "agent", "node"] => Some(Self::Node),
             ["api", "v1", "agent", "debug"] => Some(Self::Debug),
             ["metrics"] => Some(Self::Metrics),
+            ["api", "v1", "agent", "config"] => Some(Self::Config),
+            ["api", "v1", "auth"] => Some(Self::Auth),
+            ["api", "v1", "auth", name] => Some(Self::AuthMethod((*name).to_owned())),
+            ["api", "v1", "orchestrator", "nodes"] => Some(Self::Nodes),
+            ["api", "v1", "orchestrator", "nodes", id] => Some(Self::NodeOf((*id).to_owned())),
             ["api", "v1", "orchestrator", "jobs"] => Some(Self::Jobs),
             ["api", "v1", "orchestrator", "jobs", id] => Some(Self::Job((*id).to_owned())),
             ["api", "v1", "orchestrator", "jobs", id, "executions"] => {
@@ -71,7 +83,12 @@ impl Route {
         match self {
             Self::Jobs => "GET, HEAD, PUT, POST",
             Self::Job(_) => "GET, HEAD, DELETE",
-            Self::Alive
+            Self::AuthMethod(_) => "GET, HEAD, POST",
+            Self::Config
+            | Self::Auth
+            | Self::Nodes
+            | Self::NodeOf(_)
+            | Self::Alive
             | Self::Version
             | Self::Node
             | Self::Metrics
@@ -85,7 +102,9 @@ impl Route {
     /// Who may ask for the path: everybody for what tells a client that it needs a token.
     fn audience(&self) -> Audience {
         match self {
-            Self::Alive | Self::Version | Self::Moved(_) => Audience::Everybody,
+            Self::Alive | Self::Version | Self::Auth | Self::AuthMethod(_) | Self::Moved(_) => {
+                Audience::Everybody
+            }
             _ => Audience::TokenHolders,
         }
     }
@@ -172,6 +191,12 @@ async fn dispatch(
                 ));
             }
             (Route::Debug, _) => agent::debug(backend, &shared.counters).await?,
+            (Route::Config, _) => backend.config(),
+            (Route::Auth, _) => auth::list(&shared.access),
+            (Route::AuthMethod(name), None) => auth::get(&shared.access, name)?,
+            (Route::AuthMethod(name), Some(bytes)) => auth::answer(&shared.access, name, bytes)?,
+            (Route::Nodes, _) => nodes::list(backend, query).await?,
+            (Route::NodeOf(id), _) => nodes::get(backend, id).await?,
             (Route::Jobs, None) => list::get(backend, query).await?,
             (Route::Jobs, Some(bytes)) => job::submit(backend, &head.headers, query, bytes).await?,
             (Route::Job(id), None) => job::get(backend, id, query).await?,

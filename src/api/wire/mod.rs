@@ -5,6 +5,7 @@
 //! are ignored, and every problem is noted. The integers of execution states live here and nowhere below.
 
 mod bundle;
+mod config;
 mod execution;
 mod fields;
 mod history;
@@ -21,12 +22,15 @@ mod token;
 mod version;
 
 pub(super) use bundle::bundle;
+pub(super) use config::agent_config;
 pub(super) use execution::execution;
 pub(super) use history::history_item;
 pub(super) use job::{job, job_state_word};
 pub(super) use json::Json;
 pub(super) use metrics::{METRICS_TYPE, metrics};
-pub(super) use node::node_info;
+pub(super) use node::{
+    APPROVED, CONNECTED, PEER_TYPE, PENDING, connected_node, node_info, node_type, this_node,
+};
 pub(super) use selector::Selector;
 pub(super) use submission::{Envelope, read_submission};
 pub(super) use token::Token;

@@ -1,24 +1,100 @@
 //! What a node says of itself, as clients read it (rest-api.md 3.9).
 
 use super::time::rfc3339;
+use super::version::foreign_version;
 use super::{Json, build_version};
-use crate::model::{Condition, NodeInfo, NodeRole, NodeRoles, Resources};
+use crate::model::{Condition, ConnectedNode, DialledBy, NodeInfo, NodeRole, NodeRoles, Resources};
 use serde_json::Number;
 
 /// The body of `agent/node`. Beside the documented keys it has `Codling`, which clients ignore: where the capacity comes
 /// from, which engine answers, or why none does, and what is not as it should be.
 pub(in crate::api) fn node_info(node: &NodeInfo) -> Json {
-    let compute = node.roles.has(NodeRole::Compute);
     Json::object()
         .with("NodeID", node.id.as_str())
-        // A node with both roles says Compute, as the original does.
-        .with("NodeType", if compute { "Compute" } else { "Requester" })
+        .with("NodeType", node_type(node))
         .with("Labels", &node.labels)
         // Neither bprotocol nor ncl is spoken here, and no client interprets this.
         .with("SupportedProtocols", Vec::new())
         .with("ComputeNodeInfo", compute_info(node))
         .with("BacalhauVersion", build_version())
         .with("Codling", own(node))
+}
+
+/// A node with both roles says Compute, as the original does.
+pub(in crate::api) fn node_type(node: &NodeInfo) -> &'static str {
+    if node.roles.has(NodeRole::Compute) {
+        "Compute"
+    } else {
+        "Requester"
+    }
+}
+
+/// Words of a node's membership and connection (rest-api.md 3.12).
+pub(in crate::api) const APPROVED: &str = "APPROVED";
+pub(in crate::api) const PENDING: &str = "PENDING";
+pub(in crate::api) const CONNECTED: &str = "CONNECTED";
+
+/// The type of a peer that says nothing of what it runs: clients know two words only, and nothing runs there for this node.
+pub(in crate::api) const PEER_TYPE: &str = "Requester";
+
+/// A row of the node list: this node, which is always there for itself.
+pub(in crate::api) fn this_node(node: &NodeInfo) -> Json {
+    state(node_info(node), APPROVED)
+}
+
+/// A row of the node list: a connected peer. Nothing is placed on it, so it is pending.
+pub(in crate::api) fn connected_node(peer: &ConnectedNode) -> Json {
+    let none = Resources::default();
+    let nothing: Vec<Json> = Vec::new();
+    let compute = Json::object()
+        .with("ExecutionEngines", nothing.clone())
+        .with("Publishers", nothing.clone())
+        .with("StorageSources", nothing.clone())
+        .with("MaxCapacity", resources(&none))
+        .with("QueueCapacity", Json::object())
+        .with("AvailableCapacity", resources(&none))
+        .with("MaxJobRequirements", resources(&none))
+        .with("RunningExecutions", 0_u64)
+        .with("EnqueuedExecutions", 0_u64)
+        .with("address", "");
+    let dialled_by = match peer.dialled_by {
+        DialledBy::Us => "us",
+        DialledBy::Them => "them",
+    };
+    let own = Json::object()
+        .with("Address", peer.address.as_str())
+        .with("DialledBy", dialled_by)
+        .with_some("Agent", peer.agent.as_deref().unwrap_or_default())
+        .with_some("RoundTripMs", peer.round_trip_ms.unwrap_or_default());
+    let info = Json::object()
+        .with("NodeID", peer.id.as_str())
+        .with("NodeType", PEER_TYPE)
+        .with("Labels", Json::object())
+        .with("SupportedProtocols", nothing)
+        .with("ComputeNodeInfo", compute)
+        .with(
+            "BacalhauVersion",
+            foreign_version(peer.agent.as_deref().unwrap_or_default()),
+        )
+        .with("Codling", own);
+    state(info, PENDING)
+}
+
+/// NodeState (rest-api.md 3.9). Times that are not known are Go's zero time.
+fn state(info: Json, membership: &str) -> Json {
+    let unknown = rfc3339(None);
+    Json::object()
+        .with("Info", info)
+        .with("Membership", membership)
+        .with("Connection", CONNECTED)
+        .with(
+            "ConnectionState",
+            Json::object()
+                .with("Status", CONNECTED)
+                .with("LastHeartbeat", unknown.as_str())
+                .with("ConnectedSince", unknown.as_str())
+                .with("DisconnectedSince", unknown),
+        )
 }
 
 fn compute_info(node: &NodeInfo) -> Json {

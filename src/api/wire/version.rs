@@ -1,6 +1,7 @@
 //! What this build says of itself (rest-api.md 3.9, BuildVersionInfo).
 
 use super::Json;
+use super::time::rfc3339;
 
 /// The API that is spoken, and who speaks it. The first part is true in the sense that clients read it: this is the API
 /// of v1.9.3, and tools that compare versions see that. The build part after `+`, which semantic versioning tells them to
@@ -32,6 +33,16 @@ pub(in crate::api) fn build_version() -> Json {
         .with("BuildDate", BUILD_DATE)
         .with("GOOS", std::env::consts::OS)
         .with("GOARCH", go_arch(std::env::consts::ARCH))
+}
+
+/// The version of somebody else, of which only a name is known.
+pub(super) fn foreign_version(name: &str) -> Json {
+    Json::object()
+        .with("GitVersion", name)
+        .with("GitCommit", "")
+        .with("BuildDate", rfc3339(None))
+        .with("GOOS", "")
+        .with("GOARCH", "")
 }
 
 /// Go's word for an architecture; clients print it and match labels with it.

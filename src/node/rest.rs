@@ -1,0 +1,59 @@
+//! What the REST API needs of a node: who may call, and who is connected.
+
+use super::NodeError;
+use crate::api::{Access, ApiToken, Challenge, Hosts, PeerReads};
+use crate::config::Config;
+use crate::model::{ConnectedNode, DialledBy, NodeId};
+use crate::swarm::{ConnectedPeer, Direction, Host};
+
+/// What callers must show. The file is read before anything is bound or written.
+pub(super) fn token(config: &Config) -> Result<Option<ApiToken>, NodeError> {
+    match &config.api_token_file.value {
+        Some(path) => Ok(Some(ApiToken::read(path)?)),
+        None => Ok(None),
+    }
+}
+
+/// Who may drive the node `id`.
+pub(super) fn access(
+    config: &Config,
+    id: &NodeId,
+    token: Option<ApiToken>,
+) -> Result<Access, NodeError> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|error| NodeError::Random(error.to_string()))?;
+    let machine = rustix::system::uname();
+    let machine = machine.nodename().to_str().ok();
+    Ok(Access {
+        hosts: Hosts::new(config.api_host.value, machine, &config.api_allow_host.value),
+        token,
+        challenge: Challenge::new(id, nonce),
+    })
+}
+
+/// Who is connected. A host that stops has no peers.
+pub(super) fn peer_reads(host: &Host) -> PeerReads {
+    let roster = host.roster();
+    PeerReads::new(move || {
+        let roster = roster.clone();
+        async move {
+            let peers = roster.connected_peers().await.unwrap_or_default();
+            peers.into_iter().map(connected_node).collect()
+        }
+    })
+}
+
+fn connected_node(peer: ConnectedPeer) -> ConnectedNode {
+    ConnectedNode {
+        id: peer.peer,
+        address: peer.addr,
+        dialled_by: match peer.direction {
+            Direction::Outbound => DialledBy::Us,
+            Direction::Inbound => DialledBy::Them,
+        },
+        agent: peer.agent,
+        round_trip_ms: peer
+            .round_trip
+            .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+    }
+}
