@@ -98,6 +98,7 @@ impl Agent {
         let StoredState {
             live_jobs,
             ended_jobs,
+            names,
             last_job,
             live_executions,
             ended_executions,
@@ -119,7 +120,7 @@ impl Agent {
         }
         if roles.has(NodeRole::Requester) {
             let mut requester = Requester::new(&agent.config, last_job.as_ref(), now);
-            requester.recover(live_jobs, ended_jobs, &mut desk);
+            requester.recover(live_jobs, ended_jobs, names, &mut desk);
             agent.requester = Some(requester);
         }
         agent.deliver(now);
@@ -298,7 +299,19 @@ impl Agent {
             (ApiRequest::Stop { job, reason }, Some(requester)) => {
                 requester.stop(&job, reason, &mut desk)
             }
+            (
+                ApiRequest::Rerun {
+                    job,
+                    version,
+                    reason,
+                    stored,
+                },
+                Some(requester),
+            ) => requester.rerun(&job, version, &reason, stored, &mut desk),
             (ApiRequest::Read { job }, Some(requester)) => requester.read(&job),
+            (ApiRequest::Find { namespace, name }, Some(requester)) => {
+                requester.find(&namespace, &name)
+            }
             (ApiRequest::List(range), Some(requester)) => ApiReply::Jobs(requester.list(&range)),
             // The shell's to answer, which outlives an agent.
             (ApiRequest::Evidence, _) => ApiReply::NotLive,

@@ -19,6 +19,11 @@ pub(super) enum Asked {
         /// As in the path.
         job: String,
     },
+    /// That this job runs again.
+    Rerun {
+        /// As in the path.
+        job: String,
+    },
     /// To see something.
     Read,
 }
@@ -73,12 +78,25 @@ pub(super) enum ApiError {
     BodiesTooMany { limit: usize },
     #[error("job not found: {id}")]
     JobNotFound { id: String },
-    #[error("multiple jobs found for id {id}")]
-    MultipleJobs { id: String },
     #[error("node not found: {id}")]
     NodeNotFound { id: String },
     #[error("multiple nodes found for id {id}")]
     MultipleNodes { id: String },
+    #[error("job {id} has no version {version}; versions {oldest} to {latest} are kept")]
+    VersionNotFound {
+        id: String,
+        version: u64,
+        oldest: u64,
+        latest: u64,
+    },
+    #[error("{bound}{found} jobs have ids that start with \"{id}\"")]
+    MultipleJobs {
+        id: String,
+        found: usize,
+        bound: &'static str,
+    },
+    #[error("job {id} changes faster than it can be read")]
+    JobChanges { id: String },
     #[error("job {id} cannot be stopped: it is {} already", job_state_word(*.state))]
     JobEnded { id: String, state: JobState },
     #[error("{reason}")]
@@ -112,6 +130,9 @@ pub(super) struct Row {
 const RETRY_SOON_S: u64 = 1;
 /// For what takes an engine, a disk or a job to change; the store is reopened after 1 to 5 s.
 const RETRY_LATER_S: u64 = 5;
+
+/// Where the versions of a job are.
+const VERSIONS_HINT: &str = "GET /api/v1/orchestrator/jobs/{id}/versions lists them";
 
 const API: &str = "APIServer";
 const JOBS: &str = "JobStore";
@@ -235,6 +256,10 @@ impl ApiError {
                 "NodesManager",
                 "use the full node id",
             ),
+            Self::VersionNotFound { .. } => row(404, "NotFound", JOBS, VERSIONS_HINT),
+            Self::JobChanges { .. } => {
+                row(409, "ConflictJobRevision", JOBS, AGAIN).retry(RETRY_SOON_S)
+            }
             Self::JobEnded { .. } => row(
                 409,
                 "ConflictJobState",
@@ -272,11 +297,11 @@ impl ApiError {
                 ..
             } => Some(job.as_str()),
             Self::Denied {
-                asked: Asked::Stop { job },
+                asked: Asked::Stop { job } | Asked::Rerun { job },
                 ..
             }
             | Self::ReplyLost {
-                asked: Asked::Stop { job },
+                asked: Asked::Stop { job } | Asked::Rerun { job },
             } => Some(job),
             _ => None,
         }
@@ -324,9 +349,22 @@ fn denied(reason: &DenyReason, asked: &Asked) -> Row {
             JOBS,
             "use a new idempotency token for a different job",
         ),
+        DenyReason::Unchanged { .. } => row(
+            409,
+            "ConflictJobRevision",
+            JOBS,
+            "send it with Force true (--force) to run it again as a new version",
+        ),
+        DenyReason::NotBegun { .. } => row(
+            409,
+            "ConflictJobState",
+            JOBS,
+            "wait until it runs, or stop it first",
+        ),
+        DenyReason::NoSuchVersion { .. } => row(404, "NotFound", JOBS, VERSIONS_HINT),
         DenyReason::StoreUnavailable { job } => match asked {
             Asked::Read => row(503, "ServiceUnavailable", JOBS, STORE_REOPENS).retry(RETRY_LATER_S),
-            Asked::Submit | Asked::Stop { .. } => row(
+            Asked::Submit | Asked::Stop { .. } | Asked::Rerun { .. } => row(
                 507,
                 "DatastoreFailure",
                 JOBS,
@@ -353,6 +391,9 @@ fn unknown(job: Option<&str>, asked: &Asked) -> Cow<'static, str> {
         .into(),
         (None, Asked::Submit) => "send it again with the same idempotency key: it is taken once".into(),
         (_, Asked::Stop { job }) => format!("ask for {job}, or send it again: stopping twice is harmless").into(),
+        (_, Asked::Rerun { job }) => {
+            format!("ask for {job} before you send it again: its version tells whether it runs").into()
+        }
         (_, Asked::Read) => "ask again".into(),
     }
 }

@@ -41,6 +41,20 @@ text_id! {
     /// A job: `j-` and a UUID whose first 48 bits are the submission time in ms, so that key order is creation order.
     JobId
 }
+impl JobId {
+    /// Whether it has the form of a whole id: `j-` and a UUID.
+    #[must_use]
+    pub fn looks_whole(&self) -> bool {
+        let Some(uuid) = self.0.strip_prefix("j-") else {
+            return false;
+        };
+        uuid.len() == 36
+            && uuid.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    }
+}
 text_id! {
     /// An execution: `e-` and a UUID derived from job, version, partition, attempt and node, so that a decision made
     /// twice is the same execution.
@@ -62,3 +76,22 @@ text_id! {
 /// One API request in flight; the reply slot is kept under it in `node`. Never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_prefix_and_a_whole_uuid_is_a_whole_job_id() {
+        assert!(JobId::from("j-0f8fad5b-d9cb-469f-a165-70867728950e").looks_whole());
+        for text in [
+            "j-0f8fad5b",
+            "j-",
+            "0f8fad5b-d9cb-469f-a165-70867728950e",
+            "j-0f8fad5b-d9cb-469f-a165-70867728950g",
+            "j-0f8fad5bxd9cb-469f-a165-70867728950e",
+        ] {
+            assert!(!JobId::from(text).looks_whole(), "{text}");
+        }
+    }
+}

@@ -14,6 +14,7 @@
 //! | `bid`, `failure`, `outcome` | answers, with their typed reasons |
 //! | `pull` | how far the pull of an image has come |
 //! | `message` | what requester and compute say to each other |
+//! | `names` | which job has which name |
 //! | `record` | what is stored, and the batch that stores it |
 //! | `request` | what the REST API asks, and what it is told |
 //! | `node` | what a node says of itself |
@@ -34,6 +35,7 @@ mod history;
 mod ids;
 mod job;
 mod message;
+mod names;
 mod node;
 mod outcome;
 mod params;
@@ -62,6 +64,7 @@ pub use history::{HistoryItem, HistoryLevel, Topic};
 pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};
 pub use job::{Constraint, Job, JobState, JobType};
 pub use message::Message;
+pub use names::{JobNames, NAMES_MAX, NamedJob};
 pub use node::{BoardFacts, EngineFacts, MemoryLimits, NodeInfo, NodeRole, NodeRoles, Origin};
 pub use outcome::{
     JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST, Outcome, RUN_OUTPUT_MAX,
@@ -71,11 +74,12 @@ pub use params::{DockerSpec, Params, SpecConfig, SpecError};
 pub use peer::{ConnectedNode, DialledBy};
 pub use pull::{PullNews, PullProgress, PullStage};
 pub use record::{
-    Batch, ComputeState, Delivery, ExecutionRecord, IdempotencyKey, JobRecord, JobSummary,
-    JobsFile, StoredState, Write, WriteKind,
+    Batch, ComputeState, Delivery, EarlierVersion, ExecutionRecord, IdempotencyKey, JobRecord,
+    JobSummary, JobsFile, StoredState, Write, WriteKind,
 };
 pub use request::{
-    ApiReply, ApiRequest, DenyReason, JobRange, ListOrder, StoreAnswer, StoreQuery, Submission,
+    ApiReply, ApiRequest, DenyReason, IfUnchanged, JobRange, ListOrder, StoreAnswer, StoreQuery,
+    Stored, Submission,
 };
 pub use resources::{Dimension, Requested, ResourceError, Resources, ResourcesConfig, bytes_of};
 pub use task::{InputSource, Network, NetworkKind, Port, ResultPath, Task, Timeouts};

@@ -5,8 +5,8 @@
 //! or a *ride-along*, which only joins one.
 
 use super::{
-    ContainerId, Evaluation, EvaluationId, Execution, ExecutionId, HistoryItem, Job, JobId, NodeId,
-    Now, Outcome, Resources, RunOutput, Timer, UnixMs,
+    ContainerId, Evaluation, EvaluationId, Execution, ExecutionId, HistoryItem, Job, JobId,
+    JobNames, NodeId, Now, Outcome, Resources, RunOutput, Timer, UnixMs,
 };
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -42,6 +42,24 @@ pub struct JobRecord {
     /// Time left for finding a node.
     #[n(8)]
     pub queue_timer: Option<Timer>,
+    /// The versions before this one, oldest first; bounded by the agent. The store keeps them apart.
+    #[cbor(n(9), skip_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierVersion>,
+}
+
+/// A version of a job that a later one has replaced. It never changes again.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub struct EarlierVersion {
+    /// The job as it was last.
+    #[n(0)]
+    pub job: Job,
+    /// The client's token for that version.
+    #[n(1)]
+    pub idempotency: Option<IdempotencyKey>,
+    /// How long its submitted JSON was: what it counts for in the bounds.
+    #[n(2)]
+    pub submitted_bytes: u64,
 }
 
 /// A client's token: the same one returns the same ids for 24 hours.
@@ -190,8 +208,8 @@ impl Batch {
 pub struct JobSummary {
     /// Which.
     pub id: JobId,
-    /// The client's token, if any.
-    pub idempotency: Option<IdempotencyKey>,
+    /// The clients' tokens for its versions, at least one.
+    pub tokens: Vec<IdempotencyKey>,
 }
 
 /// What a store holds when an agent is built from it.
@@ -201,6 +219,8 @@ pub struct StoredState {
     pub live_jobs: Vec<JobRecord>,
     /// The other jobs that carry a token.
     pub ended_jobs: Vec<JobSummary>,
+    /// The names of all of them.
+    pub names: JobNames,
     /// The greatest job id ever stored and still there, so that new ids sort after it.
     pub last_job: Option<JobId>,
     /// Executions that are not ended, or whose outcome is not acknowledged.
@@ -232,6 +252,19 @@ impl JobRecord {
                 .executions
                 .iter()
                 .any(|execution| !execution.state.is_terminal())
+    }
+
+    /// The executions of the latest version, in the order they were planned.
+    pub fn latest_executions(&self) -> impl Iterator<Item = &Execution> + Clone {
+        let version = self.job.version;
+        let executions = self.executions.iter();
+        executions.filter(move |execution| execution.job_version == version)
+    }
+
+    /// The clients' tokens for this version and those before it.
+    pub fn tokens(&self) -> impl Iterator<Item = &IdempotencyKey> {
+        let earlier = self.earlier.iter().map(|version| &version.idempotency);
+        earlier.chain([&self.idempotency]).flatten()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Live jobs are answered by the agent, so that no read shows a promise that a power cut could take back; everything
 //! else is read from disk. A handler asks the agent first and, on `NotLive`, the store.
 
-use super::{Bundle, EvaluationId, Job, JobId, JobRecord, NodeInfo};
+use super::{Bundle, EvaluationId, Job, JobId, JobRecord, JobState, NodeInfo};
 use thiserror::Error;
 
 /// Asked of the agent.
@@ -23,6 +23,24 @@ pub enum ApiRequest {
         /// Which, in full.
         job: JobId,
     },
+    /// Run a version of this job again, as its next version.
+    Rerun {
+        /// Which, in full.
+        job: JobId,
+        /// 0 is the latest.
+        version: u64,
+        /// Why, in the user's words.
+        reason: String,
+        /// The job, once the store was asked for it.
+        stored: Stored,
+    },
+    /// Which job has this name, live or not?
+    Find {
+        /// In which namespace.
+        namespace: String,
+        /// The name.
+        name: String,
+    },
     /// Show the live jobs of a range.
     List(JobRange),
     /// What this node says of itself.
@@ -41,6 +59,33 @@ pub struct Submission {
     pub submitted: Vec<u8>,
     /// The client's token, not empty.
     pub idempotency: Option<String>,
+    /// What to do when the job of this name is the same already.
+    pub if_unchanged: IfUnchanged,
+    /// The job of this name, once the store was asked for it.
+    pub stored: Stored,
+}
+
+/// What a submission does to the job of its name that is the same already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IfUnchanged {
+    /// Nothing: it is refused.
+    #[default]
+    Refuse,
+    /// It is run again as a new version.
+    RunAgain,
+}
+
+/// What the store holds of a job that is to have a further version and is not live: the agent does not read, so whoever
+/// asks it does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Stored {
+    /// It was not asked.
+    #[default]
+    Unread,
+    /// No such job.
+    Absent,
+    /// This.
+    Record(Box<JobRecord>),
 }
 
 /// A stretch of jobs in key order, which is creation order.
@@ -75,6 +120,23 @@ pub enum ApiReply {
         /// Its evaluation.
         evaluation: EvaluationId,
     },
+    /// Runs again.
+    Rerun {
+        /// As which version.
+        version: u64,
+        /// Its evaluation.
+        evaluation: EvaluationId,
+    },
+    /// The job that is to have a further version is not live: ask again with what the store holds of it.
+    Unread {
+        /// Which.
+        job: JobId,
+    },
+    /// The job of a name.
+    Found {
+        /// Which.
+        job: JobId,
+    },
     /// Being stopped.
     Stopping {
         /// The evaluation that does it.
@@ -82,10 +144,10 @@ pub enum ApiReply {
     },
     /// A live job as it stands. For `Stop` of a job that is terminal but live: its record, unchanged.
     Job(Box<JobRecord>),
-    /// Not live: the store knows, or nobody.
+    /// Not live: the store knows, or nobody. For `Find`: nobody.
     NotLive,
     /// The live jobs of a range, in its order.
-    Jobs(Vec<JobRecord>),
+    Jobs(Vec<Job>),
     /// This node.
     Node(Box<NodeInfo>),
     /// Everything that helps to find a cause.
@@ -118,6 +180,36 @@ pub enum DenyReason {
     TokenReused {
         /// As sent.
         token: String,
+    },
+    /// The job of this name is the same already.
+    #[error("job \"{name}\" is the same already: {job}, version {version}; nothing was changed")]
+    Unchanged {
+        /// Which.
+        job: JobId,
+        /// Its name.
+        name: String,
+        /// Its latest version.
+        version: u64,
+    },
+    /// A job that has not begun is not run again.
+    #[error("job {job} cannot be run again yet: it is {state:?}")]
+    NotBegun {
+        /// Which.
+        job: JobId,
+        /// `Pending` or `Queued`.
+        state: JobState,
+    },
+    /// The job has no such version, or has it no more.
+    #[error("job {job} has no version {version}; versions {oldest} to {latest} are kept")]
+    NoSuchVersion {
+        /// Which job.
+        job: JobId,
+        /// As asked.
+        version: u64,
+        /// The oldest that is kept.
+        oldest: u64,
+        /// The latest.
+        latest: u64,
     },
     /// The store cannot be written now. Whether a tried commit landed is not known.
     #[error("the store cannot be written now")]
@@ -156,7 +248,7 @@ pub enum StoreAnswer {
     /// Jobs of a range, in its order; fewer than the limit only at the end of the range or at the byte bound of a read.
     Jobs {
         /// The rows.
-        rows: Vec<JobRecord>,
+        rows: Vec<Job>,
         /// Whether the range has more rows than were copied.
         more: bool,
     },

@@ -1,21 +1,22 @@
 //! Rows to bytes and back: minicbor maps with pinned numbers. Unknown numbers are skipped, absent ones are `None`.
 
 use super::error::Trouble;
-use super::tables::{EXECUTIONS, JOB_EXECUTIONS, JOBS};
-use crate::model::{Execution, ExecutionRecord, JobRecord};
+use super::tables::{EXECUTIONS, JOB_EXECUTIONS, JOB_VERSIONS, JOBS};
+use crate::model::{EarlierVersion, Execution, ExecutionRecord, Job, JobRecord};
 use minicbor::{Decode, Encode};
 use redb::TableHandle;
 
 /// What a job's row says of its parts in other tables; reading only this skips the record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Decode)]
-#[cbor(map)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct JobHead {
+    /// The job's latest version.
+    pub(super) version: u64,
     /// Bytes of the submitted JSON, if it is kept apart.
-    #[n(0)]
     pub(super) submitted_apart: Option<u64>,
     /// Chunks of executions, if any are kept apart.
-    #[n(1)]
     pub(super) chunks: Option<u32>,
+    /// Earlier versions, if any are kept apart.
+    pub(super) versions: Option<Vec<u64>>,
 }
 
 /// A job's row. The record lacks what is kept apart.
@@ -28,6 +29,31 @@ struct JobRow<T> {
     chunks: Option<u32>,
     #[n(2)]
     record: T,
+    #[n(3)]
+    versions: Option<Vec<u64>>,
+}
+
+/// The part of a record that a list shows.
+#[derive(Debug, Decode)]
+#[cbor(map)]
+struct JobOnly {
+    #[n(0)]
+    job: Job,
+}
+
+/// The part of a record that its head needs.
+#[derive(Debug, Decode)]
+#[cbor(map)]
+struct VersionOnly {
+    #[n(0)]
+    job: VersionOfJob,
+}
+
+#[derive(Debug, Decode)]
+#[cbor(map)]
+struct VersionOfJob {
+    #[n(12)]
+    version: u64,
 }
 
 /// A chunk of executions.
@@ -43,23 +69,48 @@ pub(super) fn encode_job(head: JobHead, record: &JobRecord) -> Result<Vec<u8>, T
         submitted_apart: head.submitted_apart,
         chunks: head.chunks,
         record,
+        versions: head.versions,
     };
     minicbor::to_vec(row)
         .map_err(|error| Trouble::record(JOBS.name(), record.job.id.as_str(), error))
 }
 
 pub(super) fn decode_job_head(key: &str, bytes: &[u8]) -> Result<JobHead, Trouble> {
-    minicbor::decode(bytes).map_err(|error| Trouble::record(JOBS.name(), key, error))
+    let row: JobRow<VersionOnly> =
+        minicbor::decode(bytes).map_err(|error| Trouble::record(JOBS.name(), key, error))?;
+    Ok(JobHead {
+        version: row.record.job.version,
+        submitted_apart: row.submitted_apart,
+        chunks: row.chunks,
+        versions: row.versions,
+    })
 }
 
 pub(super) fn decode_job(key: &str, bytes: &[u8]) -> Result<(JobHead, JobRecord), Trouble> {
     let row: JobRow<JobRecord> =
         minicbor::decode(bytes).map_err(|error| Trouble::record(JOBS.name(), key, error))?;
     let head = JobHead {
+        version: row.record.job.version,
         submitted_apart: row.submitted_apart,
         chunks: row.chunks,
+        versions: row.versions,
     };
     Ok((head, row.record))
+}
+
+/// The job of a row; the rest is skipped, which is most of the work.
+pub(super) fn decode_job_only(key: &str, bytes: &[u8]) -> Result<Job, Trouble> {
+    minicbor::decode::<JobRow<JobOnly>>(bytes)
+        .map(|row| row.record.job)
+        .map_err(|error| Trouble::record(JOBS.name(), key, error))
+}
+
+pub(super) fn encode_version(key: &str, version: &EarlierVersion) -> Result<Vec<u8>, Trouble> {
+    minicbor::to_vec(version).map_err(|error| Trouble::record(JOB_VERSIONS.name(), key, error))
+}
+
+pub(super) fn decode_version(key: &str, bytes: &[u8]) -> Result<EarlierVersion, Trouble> {
+    minicbor::decode(bytes).map_err(|error| Trouble::record(JOB_VERSIONS.name(), key, error))
 }
 
 pub(super) fn encode_chunk(key: &str, executions: &[Execution]) -> Result<Vec<u8>, Trouble> {

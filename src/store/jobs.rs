@@ -2,9 +2,12 @@
 
 use super::codec::{self, JobHead};
 use super::error::Trouble;
-use super::tables::{EXECUTIONS_INLINE, JOB_EXECUTIONS, JOB_SUBMITTED, JOBS, SUBMITTED_INLINE_MAX};
+use super::tables::{
+    EXECUTIONS_INLINE, JOB_EXECUTIONS, JOB_SUBMITTED, JOB_VERSIONS, JOBS, SUBMITTED_INLINE_MAX,
+};
 use crate::model::{
-    Execution, IdempotencyKey, JobId, JobRange, JobRecord, JobSummary, ListOrder, Now, Write,
+    EarlierVersion, Execution, IdempotencyKey, Job, JobId, JobNames, JobRange, JobRecord,
+    JobSummary, ListOrder, Now, Write,
 };
 use redb::{ReadTransaction, ReadableTable, Table, TableHandle, WriteTransaction};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,13 +27,14 @@ pub const TOKENS_MAX: usize = 1_000;
 pub(super) struct ScannedJobs {
     pub(super) live: Vec<JobRecord>,
     pub(super) ended: VecDeque<JobSummary>,
+    pub(super) names: JobNames,
     pub(super) last: Option<JobId>,
 }
 
 /// A bounded stretch of rows.
 #[derive(Debug)]
 pub(super) struct Page {
-    pub(super) rows: Vec<JobRecord>,
+    pub(super) rows: Vec<Job>,
     pub(super) more: bool,
 }
 
@@ -56,7 +60,8 @@ pub(super) fn apply(
             Write::Put(record) => put(txn, &mut jobs, key, *record, before)?,
             Write::Delete => {
                 put_chunks(txn, key, &[], before.chunks)?;
-                put_submitted(txn, key, None, before.submitted_apart)?;
+                put_submitted(txn, key, None, &before, 0)?;
+                put_versions(txn, key, Vec::new(), &before)?;
                 jobs.remove(key)?;
             }
         }
@@ -79,9 +84,13 @@ fn put(
         0..=SUBMITTED_INLINE_MAX => None,
         _ => Some(std::mem::take(&mut record.submitted)),
     };
+    let earlier = std::mem::take(&mut record.earlier);
+    let version = record.job.version;
     let head = JobHead {
         chunks: put_chunks(txn, key, &beyond, before.chunks)?,
-        submitted_apart: put_submitted(txn, key, submitted, before.submitted_apart)?,
+        submitted_apart: put_submitted(txn, key, submitted, &before, version)?,
+        versions: put_versions(txn, key, earlier, &before)?,
+        version,
     };
     let row = codec::encode_job(head, &record)?;
     jobs.insert(key, row.as_slice())?;
@@ -116,17 +125,44 @@ fn put_chunks(
     Ok((count > 0).then_some(count))
 }
 
-/// Writes the submitted JSON once: it never changes, so a row of the same length is that row.
+/// Writes the versions that are not there yet, for they never change, and removes those that the job has no more.
+fn put_versions(
+    txn: &WriteTransaction,
+    key: &str,
+    versions: Vec<EarlierVersion>,
+    before: &JobHead,
+) -> Result<Option<Vec<u64>>, Trouble> {
+    let before = before.versions.as_deref().unwrap_or_default();
+    let numbers: Vec<u64> = versions.iter().map(|one| one.job.version).collect();
+    if numbers != before {
+        let mut table = txn.open_table(JOB_VERSIONS)?;
+        for version in versions
+            .iter()
+            .filter(|one| !before.contains(&one.job.version))
+        {
+            let bytes = codec::encode_version(key, version)?;
+            table.insert((key, version.job.version), bytes.as_slice())?;
+        }
+        for number in before.iter().filter(|number| !numbers.contains(number)) {
+            table.remove((key, *number))?;
+        }
+    }
+    Ok((!numbers.is_empty()).then_some(numbers))
+}
+
+/// Writes the submitted JSON once: it only changes with the version, so a row of the same version and length is that row.
 fn put_submitted(
     txn: &WriteTransaction,
     key: &str,
     submitted: Option<Vec<u8>>,
-    before: Option<u64>,
+    before: &JobHead,
+    version: u64,
 ) -> Result<Option<u64>, Trouble> {
     let length = submitted
         .as_ref()
         .map(|bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    if length != before {
+    let is_other = submitted.is_some() && before.version != version;
+    if length != before.submitted_apart || is_other {
         let mut table = txn.open_table(JOB_SUBMITTED)?;
         match submitted {
             Some(bytes) => table.insert(key, bytes.as_slice())?,
@@ -145,7 +181,7 @@ pub(super) fn holds(txn: &ReadTransaction, id: &JobId) -> Result<bool, Trouble> 
 pub(super) fn read(txn: &ReadTransaction, id: &JobId) -> Result<Option<JobRecord>, Trouble> {
     let key = id.as_str();
     match txn.open_table(JOBS)?.get(key)? {
-        Some(row) => whole(txn, key, row.value()).map(|(record, _)| Some(record)),
+        Some(row) => whole(txn, key, row.value()).map(Some),
         None => Ok(None),
     }
 }
@@ -191,9 +227,9 @@ pub(super) fn list(txn: &ReadTransaction, range: &JobRange) -> Result<Page, Trou
             page.more = true;
             break;
         }
-        let (record, size) = whole(txn, key.value(), row.value())?;
-        bytes = bytes.saturating_add(size);
-        page.rows.push(record);
+        let row = row.value();
+        bytes = bytes.saturating_add(row.len());
+        page.rows.push(codec::decode_job_only(key.value(), row)?);
     }
     Ok(page)
 }
@@ -204,20 +240,21 @@ pub(super) fn scan(txn: &ReadTransaction, now: Now) -> Result<ScannedJobs, Troub
     let table = txn.open_table(JOBS)?;
     for next in table.range::<&str>(..)? {
         let (key, row) = next?;
-        let (record, _) = whole(txn, key.value(), row.value())?;
+        let record = whole(txn, key.value(), row.value())?;
+        scanned.names.note(&record);
         if record.is_live() {
             scanned.live.push(record);
-        } else if record
-            .idempotency
-            .as_ref()
-            .is_some_and(|token| is_remembered(token, now))
-        {
+            continue;
+        }
+        let tokens = record.tokens().filter(|token| is_remembered(token, now));
+        let tokens: Vec<IdempotencyKey> = tokens.cloned().collect();
+        if !tokens.is_empty() {
             if scanned.ended.len() >= TOKENS_MAX {
                 scanned.ended.pop_front();
             }
             scanned.ended.push_back(JobSummary {
                 id: record.job.id,
-                idempotency: record.idempotency,
+                tokens,
             });
         }
     }
@@ -230,10 +267,9 @@ fn is_remembered(token: &IdempotencyKey, now: Now) -> bool {
     token.seen.until(&now) < TOKEN_AGE_MAX_MS
 }
 
-/// A record with what is kept apart, and the encoded bytes of all of it.
-fn whole(txn: &ReadTransaction, key: &str, row: &[u8]) -> Result<(JobRecord, usize), Trouble> {
+/// A record with what is kept apart.
+fn whole(txn: &ReadTransaction, key: &str, row: &[u8]) -> Result<JobRecord, Trouble> {
     let (head, mut record) = codec::decode_job(key, row)?;
-    let mut size = row.len();
     if let Some(chunks) = head.chunks {
         let table = txn.open_table(JOB_EXECUTIONS)?;
         for number in 0..chunks {
@@ -244,21 +280,32 @@ fn whole(txn: &ReadTransaction, key: &str, row: &[u8]) -> Result<(JobRecord, usi
                     format!("chunk {number} is missing"),
                 )
             })?;
-            size = size.saturating_add(chunk.value().len());
             record
                 .executions
                 .extend(codec::decode_chunk(key, chunk.value())?);
         }
+    }
+    for version in head.versions.unwrap_or_default() {
+        let table = txn.open_table(JOB_VERSIONS)?;
+        let row = table.get((key, version))?.ok_or_else(|| {
+            Trouble::record(
+                JOB_VERSIONS.name(),
+                key,
+                format!("version {version} is missing"),
+            )
+        })?;
+        record
+            .earlier
+            .push(codec::decode_version(key, row.value())?);
     }
     if head.submitted_apart.is_some() {
         let table = txn.open_table(JOB_SUBMITTED)?;
         let submitted = table
             .get(key)?
             .ok_or_else(|| Trouble::record(JOB_SUBMITTED.name(), key, "it is missing"))?;
-        size = size.saturating_add(submitted.value().len());
         record.submitted = submitted.value().to_vec();
     }
-    Ok((record, size))
+    Ok(record)
 }
 
 /// Whether no key can lie between the bounds. Also keeps an inverted range away from redb.

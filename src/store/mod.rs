@@ -23,6 +23,7 @@
 //! | `<NODE-ID>-requester/jobs.db` | `jobs-v1` | job id | one `JobRecord`: job, evaluation, up to 8 executions, recent history |
 //! | | `job-executions-v1` | job id, chunk | 8 executions each, beyond the first 8 |
 //! | | `job-submitted-v1` | job id | the submitted JSON, if longer than 4 KiB |
+//! | | `job-versions-v1` | job id, version | one `EarlierVersion`: the job as it was before an update |
 //! | `<NODE-ID>-compute/executions.db` | `executions-v1` | execution id | one `ExecutionRecord` with its job |
 //!
 //! `tables` has the exact keys and values, `codec` the bytes. **Why so few rows.** Measured, a commit costs 29 kB of

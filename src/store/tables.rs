@@ -24,7 +24,8 @@ pub(super) const CONTENT_EXECUTIONS: u64 = 2;
 
 /// Table: one row per job, in jobs.db.
 /// Key: the job id as text; its first 48 bits are the submission time, so key order is creation order.
-/// Value: CBOR map `{0: bytes of the submitted JSON kept apart, 1: chunks of executions kept apart, 2: JobRecord}`.
+/// Value: CBOR map `{0: bytes of the submitted JSON kept apart, 1: chunks of executions kept apart, 2: JobRecord,
+/// 3: numbers of the earlier versions kept apart}`.
 pub(super) const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-v1");
 
 /// Table: the executions of a job beyond the first [`EXECUTIONS_INLINE`], in jobs.db.
@@ -38,6 +39,14 @@ pub(super) const JOB_EXECUTIONS: TableDefinition<(&str, u32), &[u8]> =
 /// Value: the JSON as received.
 pub(super) const JOB_SUBMITTED: TableDefinition<&str, &[u8]> =
     TableDefinition::new("job-submitted-v1");
+
+/// Table: the versions of a job before its latest one, in jobs.db.
+/// Key: (job id, version).
+/// Value: CBOR map of `EarlierVersion`.
+///
+/// Written once, with the version that takes its place.
+pub(super) const JOB_VERSIONS: TableDefinition<(&str, u64), &[u8]> =
+    TableDefinition::new("job-versions-v1");
 
 /// Table: one row per execution that this node accepted, in executions.db.
 /// Key: the execution id as text.

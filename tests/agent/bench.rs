@@ -270,6 +270,8 @@ impl Bench {
             job: job.clone(),
             submitted: b"{}".to_vec(),
             idempotency: token.map(str::to_owned),
+            if_unchanged: IfUnchanged::Refuse,
+            stored: Stored::Unread,
         })))
     }
 

@@ -11,3 +11,4 @@ mod promises;
 mod pulls;
 mod recovery;
 mod room;
+mod versions;

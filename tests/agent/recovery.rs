@@ -232,7 +232,7 @@ fn a_token_names_its_job_after_a_restart_while_it_runs_and_when_it_has_ended() {
     let (_, record) = stored_job(&turn);
     let summary = JobSummary {
         id: record.job.id.clone(),
-        idempotency: record.idempotency.clone(),
+        tokens: record.tokens().cloned().collect(),
     };
     let live = StoredState {
         live_jobs: vec![record.clone()],

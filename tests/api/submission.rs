@@ -2,7 +2,7 @@
 
 use super::support::{JSON, TestServer, recorded};
 use super::world::World;
-use codling::model::{ApiRequest, JobState, JobType, NetworkKind, Submission};
+use codling::model::{ApiRequest, IfUnchanged, JobState, JobType, NetworkKind, Stored, Submission};
 use serde_json::{Value, json};
 
 const JOBS: &str = "/api/v1/orchestrator/jobs";
@@ -39,7 +39,13 @@ fn what_the_cli_sends_becomes_a_normalised_job() {
         job,
         submitted: text,
         idempotency,
+        if_unchanged,
+        stored,
     } = submitted(&server);
+    assert_eq!(
+        (if_unchanged, stored),
+        (IfUnchanged::Refuse, Stored::Unread)
+    );
     assert_eq!(
         (job.job_type, job.state, job.count),
         (JobType::Batch, JobState::Pending, 1)

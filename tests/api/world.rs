@@ -6,8 +6,8 @@ use codling::model::{
     ApiReply, ApiRequest, DesiredState, EngineFacts, Evaluation, EvaluationId, EvaluationStatus,
     EvaluationTrigger, Execution, ExecutionId, ExecutionState, HistoryItem, HistoryLevel, Job,
     JobId, JobRange, JobRecord, JobState, JobType, ListOrder, NodeId, NodeInfo, NodeRoles, Origin,
-    Params, Resources, ResourcesConfig, RunOutput, SpecConfig, StoreAnswer, StoreQuery, Task,
-    Topic, UnixMs,
+    Params, Resources, ResourcesConfig, RunOutput, SpecConfig, StoreAnswer, StoreQuery, Stored,
+    Task, Topic, UnixMs,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -140,6 +140,7 @@ pub(super) fn running(n: u32) -> JobRecord {
         idempotency: None,
         total_timer: None,
         queue_timer: None,
+        earlier: Vec::new(),
     }
 }
 
@@ -269,6 +270,22 @@ impl World {
                 None => ApiReply::NotLive,
                 Some(record) => ApiReply::Job(Box::new(record.clone())),
             },
+            ApiRequest::Rerun { job, stored, .. } => match (self.live.get(&job), stored) {
+                (None, Stored::Unread) => ApiReply::Unread { job },
+                (None, Stored::Absent) => ApiReply::NotLive,
+                (Some(_), _) | (None, Stored::Record(_)) => ApiReply::Rerun {
+                    version: 2,
+                    evaluation,
+                },
+            },
+            ApiRequest::Find { namespace, name } => {
+                let mut jobs = self.live.values().chain(self.stored.values());
+                let named = jobs
+                    .find(|record| record.job.name == name && record.job.namespace == namespace);
+                named.map_or(ApiReply::NotLive, |record| ApiReply::Found {
+                    job: record.job.id.clone(),
+                })
+            }
             ApiRequest::List(range) => ApiReply::Jobs(rows(&self.live, &range).0),
             ApiRequest::NodeInfo => ApiReply::Node(Box::new(node_info())),
             ApiRequest::Evidence => ApiReply::NotLive,
@@ -289,7 +306,7 @@ impl World {
     }
 }
 
-fn rows(jobs: &BTreeMap<JobId, JobRecord>, range: &JobRange) -> (Vec<JobRecord>, bool) {
+fn rows(jobs: &BTreeMap<JobId, JobRecord>, range: &JobRange) -> (Vec<Job>, bool) {
     let mut all: Vec<&JobRecord> = jobs
         .values()
         .filter(|record| record.job.id.as_str().starts_with(&range.prefix))
@@ -304,5 +321,6 @@ fn rows(jobs: &BTreeMap<JobId, JobRecord>, range: &JobRange) -> (Vec<JobRecord>,
     }
     let more = all.len() > range.limit;
     all.truncate(range.limit);
-    (all.into_iter().cloned().collect(), more)
+    let jobs = all.into_iter().map(|record| record.job.clone());
+    (jobs.collect(), more)
 }

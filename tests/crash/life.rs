@@ -7,9 +7,9 @@ use codling::agent::{
     Activity, ActivityId, ActivityResult, Agent, AgentConfig, Event, Gate, Output, Progress,
 };
 use codling::model::{
-    ApiReply, ApiRequest, Batch, BootId, EngineFacts, Job, JobId, JobState, JobType, MemoryLimits,
-    NodeId, NodeRoles, Now, Origin, Params, RequestId, Resources, RunOutput, SpecConfig,
-    StoreAnswer, StoreQuery, Submission, Task, UnixMs,
+    ApiReply, ApiRequest, Batch, BootId, EngineFacts, IfUnchanged, Job, JobId, JobRecord, JobState,
+    JobType, MemoryLimits, NodeId, NodeRoles, Now, Origin, Params, RequestId, Resources, RunOutput,
+    SpecConfig, StoreAnswer, StoreQuery, Stored, Submission, Task, UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 use serde_json::json;
@@ -22,10 +22,33 @@ const STEPS_MAX: usize = 2_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outside {
     pub(super) engine: Engine,
-    /// Jobs that a client was told are taken, with the exit code that each will end with.
-    pub(super) acknowledged: BTreeMap<JobId, i64>,
-    /// Terminal states that a client was shown.
-    pub(super) shown: BTreeMap<JobId, JobState>,
+    /// Jobs that a client was told are taken, as the latest of its specs that was.
+    pub(super) acknowledged: BTreeMap<JobId, Spec>,
+    /// Everything that was sent under a job's name.
+    pub(super) sent: BTreeMap<String, Vec<Spec>>,
+    /// Terminal states that a client was shown, and of which version.
+    pub(super) shown: BTreeMap<JobId, (u64, JobState)>,
+}
+
+/// One spec of a job: each further one of the same name is an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spec {
+    pub(super) name: String,
+    /// What it will end with; no two specs of one name end alike.
+    pub(super) code: i64,
+    publisher: &'static str,
+    token: Option<String>,
+}
+
+/// How a client sees a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) version: u64,
+    pub(super) state: JobState,
+    /// Exit codes of the completed executions of that version.
+    pub(super) codes: Vec<i64>,
+    /// Executions that have not ended, of any version.
+    pub(super) open: usize,
 }
 
 /// A moment between two things that happened.
@@ -47,8 +70,8 @@ pub(super) struct Life {
     boot_ms: u64,
     commits: u64,
     requests: u64,
-    /// What the job of each open submission will end with.
-    asked: BTreeMap<RequestId, i64>,
+    /// Open submissions.
+    asked: BTreeMap<RequestId, Spec>,
     ready: VecDeque<Event>,
     /// Containers that run, and end when the seed says so.
     running: Vec<ActivityId>,
@@ -140,33 +163,64 @@ impl Life {
         &self.outside
     }
 
-    /// A job's state and the exit codes of its completed executions, as a client would be told now.
-    pub(super) fn look(&self, job: &JobId) -> Option<(JobState, Vec<i64>)> {
-        let StoreAnswer::Job(record) = self.store.answer(&StoreQuery::Job(job.clone())) else {
-            panic!("the store does not answer");
-        };
-        let record = record?;
+    /// A job as a client would be shown it now.
+    pub(super) fn look(&self, job: &JobId) -> Option<Look> {
+        let record = self.stored(job)?;
         let codes = record
-            .executions
-            .iter()
+            .latest_executions()
             .filter_map(|execution| Some(execution.run_output.as_ref()?.exit_code));
-        Some((record.job.state, codes.collect()))
+        let open = record.executions.iter();
+        Some(Look {
+            version: record.job.version,
+            state: record.job.state,
+            codes: codes.collect(),
+            open: open.filter(|one| !one.state.is_terminal()).count(),
+        })
+    }
+
+    fn stored(&self, job: &JobId) -> Option<Box<JobRecord>> {
+        match self.store.answer(&StoreQuery::Job(job.clone())) {
+            StoreAnswer::Job(record) => record,
+            other => panic!("the store does not answer: {other:?}"),
+        }
     }
 
     fn submit(&mut self) {
-        let code = i64::try_from(self.seed.below(200)).unwrap();
+        let code = i64::try_from(self.requests).unwrap();
         let publisher = if self.seed.once_in(2) { "noop" } else { "" };
+        let names: Vec<String> = self.outside.sent.keys().cloned().collect();
+        // Every third is an update, of a job that runs or of one that has ended.
+        let name = match names.is_empty() || !self.seed.once_in(3) {
+            true => format!("job {}", self.requests),
+            false => self.seed.pick(&names).clone(),
+        };
+        let token = self.seed.once_in(3);
+        let spec = Spec {
+            token: token.then(|| format!("token {}", self.requests)),
+            name: name.clone(),
+            code,
+            publisher,
+        };
+        self.outside
+            .sent
+            .entry(name)
+            .or_default()
+            .push(spec.clone());
+        self.note();
+        self.send(spec, Stored::Unread);
+    }
+
+    fn send(&mut self, spec: Spec, stored: Stored) {
         self.requests += 1;
         let id = RequestId(self.requests);
-        self.asked.insert(id, code);
         let submission = Submission {
-            job: job(code, publisher),
+            job: job(&spec),
             submitted: b"{}".to_vec(),
-            idempotency: self
-                .seed
-                .once_in(3)
-                .then(|| format!("token {}", self.requests)),
+            idempotency: spec.token.clone(),
+            if_unchanged: IfUnchanged::Refuse,
+            stored,
         };
+        self.asked.insert(id, spec);
         self.event(Event::Request {
             id,
             request: ApiRequest::Submit(Box::new(submission)),
@@ -210,16 +264,10 @@ impl Life {
 
     /// Clients look at their jobs: a terminal state that one was shown is remembered.
     fn show(&mut self) {
-        let waiting: Vec<JobId> = self
-            .outside
-            .acknowledged
-            .keys()
-            .filter(|job| !self.outside.shown.contains_key(*job))
-            .cloned()
-            .collect();
-        for job in waiting {
-            if let Some((state, _)) = self.look(&job).filter(|(state, _)| state.is_terminal()) {
-                self.outside.shown.insert(job, state);
+        let jobs: Vec<JobId> = self.outside.acknowledged.keys().cloned().collect();
+        for job in jobs {
+            if let Some(look) = self.look(&job).filter(|look| look.state.is_terminal()) {
+                self.outside.shown.insert(job, (look.version, look.state));
             }
         }
         self.note();
@@ -246,7 +294,7 @@ impl Life {
             match output {
                 Output::Reply { request, reply } => self.answered(request, *reply),
                 Output::Begin { id, activity } => self.begin(id, activity),
-                Output::Stop { .. } => {}
+                Output::Stop { id } => self.stop(&id),
                 Output::Send { to, .. } => panic!("there is no other node: {to}"),
                 Output::Find { number } => {
                     let facts = EngineFacts {
@@ -266,9 +314,26 @@ impl Life {
     }
 
     fn answered(&mut self, request: RequestId, reply: ApiReply) {
-        if let (Some(code), ApiReply::Submitted { job, .. }) = (self.asked.remove(&request), reply)
-        {
-            self.outside.acknowledged.insert(job, code);
+        let spec = self.asked.remove(&request).expect("it was asked");
+        match reply {
+            ApiReply::Submitted { job, .. } => {
+                self.outside.acknowledged.insert(job, spec);
+            }
+            ApiReply::Unread { job } => {
+                let stored = self.stored(&job).map_or(Stored::Absent, Stored::Record);
+                self.send(spec, stored);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The container of an activity is stopped before it ends by itself.
+    fn stop(&mut self, id: &ActivityId) {
+        if let Some(index) = self.running.iter().position(|other| other == id) {
+            let id = self.running.swap_remove(index);
+            self.outside.engine.end(&id.execution);
+            let result = ActivityResult::Ran(Ok(self.output_of(&id)));
+            self.ready.push_back(Event::Done { id, result });
         }
     }
 
@@ -323,12 +388,12 @@ fn now(boot_ms: u64) -> Now {
     }
 }
 
-fn job(code: i64, publisher: &str) -> Job {
-    let engine = json!({"Image": "image", "Parameters": ["exit", code.to_string()]});
+fn job(spec: &Spec) -> Job {
+    let engine = json!({"Image": "image", "Parameters": ["exit", spec.code.to_string()]});
     let params = Params(engine.as_object().unwrap().clone());
     Job {
         id: JobId::from(""),
-        name: String::new(),
+        name: spec.name.clone(),
         namespace: "default".to_owned(),
         job_type: JobType::Batch,
         priority: 0,
@@ -343,7 +408,7 @@ fn job(code: i64, publisher: &str) -> Job {
                 params,
             },
             publisher: SpecConfig {
-                kind: publisher.to_owned(),
+                kind: spec.publisher.to_owned(),
                 params: Params::default(),
             },
             ..Task::default()

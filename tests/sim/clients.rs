@@ -1,10 +1,11 @@
-//! Clients: they submit with and without tokens, read, stop, lose patience and vanish.
+//! Clients: they submit with and without tokens, update, run again, read, stop, lose patience and vanish.
 
-use super::scenario::{ClientPlan, JobPlan};
+use super::scenario::{ClientPlan, JobPlan, NextVersion};
 use super::world::{Happening, World};
 use codling::model::{
-    ApiReply, ApiRequest, Job, JobId, JobRange, JobState, JobType, ListOrder, NodeId, Params,
-    RequestId, ResourcesConfig, SpecConfig, Submission, Task, Timeouts,
+    ApiReply, ApiRequest, DenyReason, IfUnchanged, Job, JobId, JobRange, JobState, JobType,
+    ListOrder, NodeId, Params, RequestId, ResourcesConfig, SpecConfig, Stored, Submission, Task,
+    Timeouts,
 };
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub(super) struct Client {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Submit,
+    Version(NextVersion),
     /// Or read, until there are no reads left.
     Stop,
     Read,
@@ -42,6 +44,8 @@ pub(super) struct Asked {
 #[derive(Clone, Debug)]
 enum Asking {
     Submit,
+    Update,
+    Rerun(JobId),
     Stop,
     Read(JobId),
     List,
@@ -57,6 +61,19 @@ impl Client {
             next: Next::Submit,
         }
     }
+
+    pub(super) fn job(&self) -> Option<&JobId> {
+        self.job.as_ref()
+    }
+
+    /// What comes when the job has the version that it is to have; when.
+    fn after_version(&mut self) -> Option<u64> {
+        self.next = match self.plan.stop_after_ms {
+            Some(_) => Next::Stop,
+            None => Next::Read,
+        };
+        self.plan.stop_after_ms
+    }
 }
 
 impl World {
@@ -69,6 +86,13 @@ impl World {
             (Next::Submit, _) => {
                 let submission = Box::new(submission(&client.plan));
                 (Asking::Submit, ApiRequest::Submit(submission))
+            }
+            (Next::Version(NextVersion::Update), _) => {
+                let update = Box::new(update(&client.plan));
+                (Asking::Update, ApiRequest::Submit(update))
+            }
+            (Next::Version(NextVersion::Rerun), Some(job)) => {
+                (Asking::Rerun(job.clone()), rerun(job, Stored::Unread))
             }
             (Next::Stop, Some(job)) => (
                 Asking::Stop,
@@ -136,6 +160,10 @@ impl World {
             client.next = Next::Nothing;
             return;
         }
+        if matches!(asked.what, Asking::Rerun(_)) {
+            // It may have happened, so it is not asked for again.
+            client.after_version();
+        }
         let ms = 200 + self.delay(5_000);
         self.after(ms, Happening::Client { client: number });
     }
@@ -163,6 +191,20 @@ impl World {
                         .taken(node, &plan.token, &plan.job.name, job.clone());
                 }
             }
+            (Asking::Update | Asking::Rerun(_), ApiReply::Unread { job }) => {
+                return self.bring_stored(asked.client, node, asked.what.clone(), job);
+            }
+            (Asking::Update, ApiReply::Submitted { job, .. }) => {
+                if let Some(number) = asked.client {
+                    self.updated(node, number, job.clone());
+                }
+            }
+            (Asking::Update, ApiReply::Denied(DenyReason::Unchanged { .. })) => {}
+            (Asking::Rerun(job), ApiReply::Rerun { version, .. }) => {
+                self.reran(node, job, *version);
+            }
+            (Asking::Rerun(_), ApiReply::Denied(DenyReason::NotBegun { .. })) => {}
+            (Asking::Rerun(job), ApiReply::NotLive) => self.client_misses(node, job),
             (Asking::Stop, ApiReply::Stopping { .. } | ApiReply::NotLive) => {}
             (Asking::Stop | Asking::Read(_), ApiReply::Job(record)) => {
                 self.client_sees(node, record);
@@ -174,9 +216,9 @@ impl World {
                     None => self.client_misses(node, job),
                 }
             }
-            (Asking::List, ApiReply::Jobs(records)) => {
-                for record in records {
-                    self.client_sees(node, record);
+            (Asking::List, ApiReply::Jobs(jobs)) => {
+                for job in jobs {
+                    self.client_sees_job(node, job);
                 }
             }
             (Asking::Node, ApiReply::Node(info)) => self.check_node(node, info),
@@ -200,12 +242,19 @@ impl World {
                 }
                 if client.plan.vanishes {
                     client.next = Next::Nothing;
-                } else if let Some(ms) = client.plan.stop_after_ms {
-                    client.next = Next::Stop;
+                } else if let Some((ms, how)) = client.plan.next_after_ms {
+                    client.next = Next::Version(how);
                     wait_ms = Some(ms);
                 } else {
-                    client.next = Next::Read;
+                    wait_ms = client.after_version();
                 }
+            }
+            Next::Version(_) => {
+                if let ApiReply::Submitted { job, .. } = reply {
+                    // Another one, if the first was lost.
+                    client.job = Some(job.clone());
+                }
+                wait_ms = client.after_version();
             }
             Next::Stop => client.next = Next::Read,
             Next::Read | Next::Nothing => {}
@@ -224,6 +273,22 @@ impl World {
             };
             self.after(ms, Happening::Client { client: number });
         }
+    }
+
+    /// The job is not live: it is read from disk, as the API does, and brought along.
+    fn bring_stored(&mut self, client: Option<usize>, node: usize, what: Asking, job: &JobId) {
+        let stored = match self.nodes[node].disk.job(job).cloned() {
+            Some(record) => Stored::Record(Box::new(record)),
+            None => Stored::Absent,
+        };
+        let request = match (&what, client) {
+            (Asking::Update, Some(number)) => {
+                let update = update(&self.clients[number].plan);
+                ApiRequest::Submit(Box::new(Submission { stored, ..update }))
+            }
+            _ => rerun(job.clone(), stored),
+        };
+        self.ask(client, node, what, request);
     }
 
     /// When all is quiet, every job that was taken is read once more, and every node is asked how it stands.
@@ -251,6 +316,40 @@ fn submission(plan: &ClientPlan) -> Submission {
         job: job(&plan.job),
         submitted: plan.job.name.clone().into_bytes(),
         idempotency: plan.token.clone(),
+        if_unchanged: IfUnchanged::Refuse,
+        stored: Stored::Unread,
+    }
+}
+
+/// The spec that a client sends under the same name later. It needs no token: sent twice, it is the same already.
+fn update(plan: &ClientPlan) -> Submission {
+    let job = job(&JobPlan {
+        code: plan.job.code + 1,
+        ..plan.job.clone()
+    });
+    Submission {
+        job,
+        submitted: update_document(plan),
+        idempotency: None,
+        if_unchanged: IfUnchanged::Refuse,
+        stored: Stored::Unread,
+    }
+}
+
+/// What stands for the JSON of an update: the client's name for the job, and which of its specs it is.
+pub(super) fn update_document(plan: &ClientPlan) -> Vec<u8> {
+    format!("{}{SECOND}", plan.job.name).into_bytes()
+}
+
+/// Ends the document of an update.
+pub(super) const SECOND: &str = "#2";
+
+fn rerun(job: JobId, stored: Stored) -> ApiRequest {
+    ApiRequest::Rerun {
+        job,
+        version: 0,
+        reason: "again".to_owned(),
+        stored,
     }
 }
 

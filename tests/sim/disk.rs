@@ -4,7 +4,7 @@
 //! world decides when, and whether. Rows go through the stored encoding, so what does not survive it is found here.
 
 use codling::model::{
-    Batch, ExecutionId, ExecutionRecord, JobId, JobRecord, JobSummary, JobsFile, NodeId,
+    Batch, ExecutionId, ExecutionRecord, JobId, JobNames, JobRecord, JobSummary, JobsFile, NodeId,
     StoredState, Write,
 };
 use std::collections::BTreeMap;
@@ -156,10 +156,13 @@ impl SimDisk {
     pub(super) fn stored(&self, me: &NodeId) -> StoredState {
         let (live_jobs, ended): (Vec<_>, Vec<_>) =
             self.jobs().cloned().partition(JobRecord::is_live);
+        let mut names = JobNames::default();
+        self.jobs().for_each(|record| names.note(record));
         let ended = ended.into_iter().filter_map(|record| {
-            record.idempotency.is_some().then_some(JobSummary {
+            let tokens: Vec<_> = record.tokens().cloned().collect();
+            (!tokens.is_empty()).then_some(JobSummary {
                 id: record.job.id,
-                idempotency: record.idempotency,
+                tokens,
             })
         });
         let (live, ended_executions): (Vec<_>, Vec<_>) = self
@@ -172,6 +175,7 @@ impl SimDisk {
         StoredState {
             live_jobs,
             ended_jobs: ended.collect(),
+            names,
             last_job: self.jobs.durable.last_key_value().map(|(id, _)| id.clone()),
             orphaned_executions: orphaned.map(|record| record.id.clone()).collect(),
             live_executions: live,

@@ -58,11 +58,21 @@ pub(super) struct ClientPlan {
     /// Clients with the same token bring the same job.
     pub(super) token: Option<String>,
     pub(super) job: JobPlan,
-    /// So long after it was taken.
+    /// So long after it was taken, it is to have a further version.
+    pub(super) next_after_ms: Option<(u64, NextVersion)>,
+    /// So long after that.
     pub(super) stop_after_ms: Option<u64>,
     pub(super) reads: u64,
     /// Does not wait for the reply to its submission.
     pub(super) vanishes: bool,
+}
+
+/// How a job comes to its second version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NextVersion {
+    /// Another spec comes under its name.
+    Update,
+    Rerun,
 }
 
 #[derive(Clone, Debug)]
@@ -269,6 +279,7 @@ impl Scenario {
                 execution_s: 0,
                 total_s: 0,
             },
+            next_after_ms: None,
             stop_after_ms: None,
             reads: 0,
             vanishes: false,
@@ -313,6 +324,7 @@ fn clients(seed: &mut Seed, nodes: &[NodePlan], heal_ms: u64) -> Vec<ClientPlan>
         if let Some(client) = repeats.filter(|_| seed.once_in(4)) {
             let client = ClientPlan {
                 at_ms,
+                next_after_ms: None,
                 stop_after_ms: None,
                 ..client.clone()
             };
@@ -367,6 +379,11 @@ fn clients(seed: &mut Seed, nodes: &[NodePlan], heal_ms: u64) -> Vec<ClientPlan>
                 execution_s,
                 total_s,
             },
+            next_after_ms: seed.once_in(3).then(|| {
+                let how =
+                    *seed.pick(&[NextVersion::Update, NextVersion::Update, NextVersion::Rerun]);
+                (seed.below(20_000), how)
+            }),
             stop_after_ms,
             reads: seed.below(4),
             vanishes,

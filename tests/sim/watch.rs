@@ -3,19 +3,23 @@
 //! Three witnesses: what leaves a node (against what its disk holds at that moment), what containers do, and what
 //! clients see. None of them looks into an agent.
 
+use super::clients::{SECOND, update_document};
 use super::disk::StoreFile;
 use super::engine::State;
 use super::world::World;
 use codling::agent::{Activity, Output};
 use codling::model::{
     ApiReply, ComputeState, ContainerId, DesiredState, Execution, ExecutionId, ExecutionState,
-    FailureKind, JobId, JobRecord, JobState, JobsFile, Message, NodeId, NodeInfo, NodeRole,
+    FailureKind, Job, JobId, JobRecord, JobState, JobsFile, Message, NodeId, NodeInfo, NodeRole,
     Resources,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many declined executions of a partition a job keeps at least.
 const DECLINED_MAX: usize = 8;
+
+/// How many executions of earlier versions a job keeps at least.
+const EARLIER_EXECUTIONS_MAX: usize = 32;
 
 /// What must always hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,8 +44,10 @@ pub(super) enum Rule {
     OwnContainersOnly,
     /// When all is quiet there is no container left.
     NothingLeaks,
-    /// A token, or a job id, names one job.
+    /// A token, a name, or a job id, names one job, and what is said twice happens once.
     OneJobPerToken,
+    /// What a later version has replaced only ends.
+    OneLiveVersion,
     /// A node whose bid was accepted is waited for.
     AcceptedIsNotGivenUp,
     /// A question gets its own kind of answer.
@@ -61,6 +67,7 @@ type End = (ExecutionState, Option<i64>, Option<FailureKind>);
 /// What clients have seen of a job.
 #[derive(Clone, Debug, Default)]
 struct Seen {
+    version: u64,
     state: Option<JobState>,
     executions: BTreeMap<ExecutionId, Option<End>>,
 }
@@ -82,6 +89,8 @@ pub(super) struct Watch {
     homeless: BTreeSet<ExecutionId>,
     accepted: BTreeSet<ExecutionId>,
     cancelled: BTreeSet<ExecutionId>,
+    /// Nodes that have lost a jobs.db.
+    forgetful: BTreeSet<usize>,
 }
 
 impl Watch {
@@ -92,6 +101,12 @@ impl Watch {
 
     pub(super) fn jobs(&self) -> u64 {
         self.taken.len() as u64
+    }
+
+    /// Jobs that were seen as a version after their first.
+    pub(super) fn later_versions(&self) -> u64 {
+        let later = self.seen.values().filter(|seen| seen.version > 1);
+        later.count() as u64
     }
 
     pub(super) fn taken_jobs(&self) -> Vec<(usize, JobId)> {
@@ -144,6 +159,7 @@ impl World {
     pub(super) fn lost(&mut self, number: usize, file: StoreFile) {
         match file {
             StoreFile::Jobs => {
+                self.watch.forgetful.insert(number);
                 let jobs = self.watch.taken_jobs();
                 for (_, job) in jobs.into_iter().filter(|(node, _)| *node == number) {
                     self.watch.taken.remove(&job);
@@ -217,21 +233,24 @@ impl World {
                 Some("the job is not durable")
             }
             ApiReply::Job(record) => self.unfounded_record(number, record),
-            ApiReply::Jobs(records) => records
-                .iter()
-                .find_map(|record| self.unfounded_record(number, record)),
+            ApiReply::Jobs(jobs) => jobs.iter().find_map(|job| self.unfounded_job(number, job)),
             _ => None,
         }
     }
 
     /// Whether a record shows a promise that a power cut now would take back.
     fn unfounded_record(&self, number: usize, record: &JobRecord) -> Option<&'static str> {
-        let Some(durable) = self.nodes[number].disk.job(&record.job.id) else {
-            return Some("the job is not durable");
-        };
-        let state = record.job.state;
-        if state.is_terminal() && durable.job.state != state {
-            return Some("the job's end is not durable");
+        let broken = self.unfounded_job(number, &record.job);
+        if broken.is_some() {
+            return broken;
+        }
+        let durable = self.nodes[number].disk.job(&record.job.id)?;
+        if durable.job.version > record.job.version {
+            // It was looked at before the commit that released it brought a later one.
+            return None;
+        }
+        if record.earlier.len() > durable.earlier.len() {
+            return Some("an earlier version is not durable");
         }
         for execution in &record.executions {
             let kept = durable
@@ -247,6 +266,19 @@ impl World {
             }
         }
         None
+    }
+
+    fn unfounded_job(&self, number: usize, job: &Job) -> Option<&'static str> {
+        let Some(durable) = self.nodes[number].disk.job(&job.id) else {
+            return Some("the job is not durable");
+        };
+        if durable.job.version < job.version {
+            return Some("the job's version is not durable");
+        }
+        let is_shown = durable.job.version == job.version
+            && job.state.is_terminal()
+            && durable.job.state != job.state;
+        is_shown.then_some("the job's end is not durable")
     }
 
     fn planned(&self, number: usize, id: &ExecutionId) -> Option<&Execution> {
@@ -429,18 +461,26 @@ impl World {
         let job = &record.job.id;
         let liar = NodeId::from("liar");
         let mut broken = None;
+        let document = String::from_utf8_lossy(&record.submitted);
         if let Some((_, name)) = self.watch.taken.get(job)
-            && record.submitted != name.as_bytes()
+            && document.strip_suffix(SECOND).unwrap_or(&document) != name
         {
             broken = Some((Rule::OneJobPerToken, format!("{job} is not {name}")));
         }
+        self.client_sees_job(number, &record.job);
         let seen = self.watch.seen.entry(job.clone()).or_default();
-        let state = Some(record.job.state).filter(|state| state.is_terminal());
-        if seen.state.is_some() && seen.state != state {
-            let text = format!("{job} was {:?} and is {:?}", seen.state, record.job.state);
-            broken = Some((Rule::OneTerminalState, text));
+        let latest = record.job.version;
+        let earlier = |execution: &&Execution| execution.job_version < latest;
+        if let Some(one) = record
+            .executions
+            .iter()
+            .filter(earlier)
+            .find(|one| one.desired != DesiredState::Stopped)
+        {
+            let text = format!("{} of version {} goes on", one.id, one.job_version);
+            broken = Some((Rule::OneLiveVersion, text));
         }
-        seen.state = state;
+        let replaced = record.executions.iter().filter(earlier).count();
         let states = record.executions.iter().map(|execution| execution.state);
         let declined = states
             .filter(|state| *state == ExecutionState::AskForBidRejected)
@@ -452,7 +492,8 @@ impl World {
                 .find(|execution| execution.id == *id);
             // Of many declined executions only the latest are kept.
             let may_go = declined >= DECLINED_MAX
-                && ended.is_none_or(|(state, _, _)| state == ExecutionState::AskForBidRejected);
+                && ended.is_none_or(|(state, _, _)| state == ExecutionState::AskForBidRejected)
+                || replaced >= EARLIER_EXECUTIONS_MAX;
             if now.is_none() && !may_go
                 || ended.is_some() && now.is_some_and(|now| end(now) != *ended)
             {
@@ -488,6 +529,55 @@ impl World {
         }
         if let Some((rule, text)) = broken {
             self.watch.broken(rule, format!("node-{number}: {text}"));
+        }
+    }
+
+    /// A row of a list, or the job of a record.
+    pub(super) fn client_sees_job(&mut self, number: usize, job: &Job) {
+        let seen = self.watch.seen.entry(job.id.clone()).or_default();
+        if job.version > seen.version {
+            (seen.version, seen.state) = (job.version, None);
+        }
+        let state = Some(job.state).filter(|state| state.is_terminal());
+        if job.version < seen.version || seen.state.is_some() && seen.state != state {
+            let text = format!(
+                "node-{number}: {} was {:?} as version {} and is {:?} as version {}",
+                job.id, seen.state, seen.version, job.state, job.version
+            );
+            self.watch.broken(Rule::OneTerminalState, text);
+            return;
+        }
+        seen.state = state;
+    }
+
+    /// An update was acknowledged to its client.
+    pub(super) fn updated(&mut self, number: usize, client: usize, job: JobId) {
+        let plan = &self.clients[client].plan;
+        let (name, document) = (plan.job.name.clone(), update_document(plan));
+        let first = self.clients[client].job();
+        if let Some(first) = first.filter(|first| self.watch.taken.contains_key(*first))
+            && *first != job
+        {
+            let text = format!("node-{number}: {name} was {first} and its update is {job}");
+            self.watch.broken(Rule::OneJobPerToken, text);
+        }
+        // After a loss other clients may have brought their spec again.
+        let durable = self.nodes[number].disk.job(&job);
+        if !self.watch.forgetful.contains(&number)
+            && durable.is_none_or(|record| record.submitted != document)
+        {
+            let text = format!("node-{number}: the update of {job} is not durable");
+            self.watch.broken(Rule::DurableBeforeItLeaves, text);
+        }
+        self.watch.taken(number, &None, &name, job);
+    }
+
+    /// A rerun was acknowledged to its client.
+    pub(super) fn reran(&mut self, number: usize, job: &JobId, version: u64) {
+        let durable = self.nodes[number].disk.job(job);
+        if durable.is_none_or(|record| record.job.version < version) {
+            let text = format!("node-{number}: version {version} of {job} is not durable");
+            self.watch.broken(Rule::DurableBeforeItLeaves, text);
         }
     }
 
@@ -527,8 +617,12 @@ impl World {
                     let text = format!("node-{number}: {other} and {} by one token", job.id);
                     broken.push((Rule::OneJobPerToken, text));
                 }
+                if job.version > 2 && !self.watch.forgetful.contains(&number) {
+                    let text = format!("node-{number}: {} is {}", job.id, job.version);
+                    broken.push((Rule::OneJobPerToken, text));
+                }
                 let complete = (0..job.count).all(|partition| {
-                    record.executions.iter().any(|execution| {
+                    record.latest_executions().any(|execution| {
                         execution.partition == partition
                             && execution.state == ExecutionState::Completed
                     })

@@ -147,6 +147,7 @@ pub(super) struct Tally {
     pub(super) turns: u64,
     pub(super) commits: u64,
     pub(super) jobs: u64,
+    pub(super) versions: u64,
     pub(super) crashes: u64,
     pub(super) rebuilds: u64,
 }
@@ -160,6 +161,7 @@ impl std::ops::Add for Tally {
             turns: self.turns + other.turns,
             commits: self.commits + other.commits,
             jobs: self.jobs + other.jobs,
+            versions: self.versions + other.versions,
             crashes: self.crashes + other.crashes,
             rebuilds: self.rebuilds + other.rebuilds,
         }
@@ -236,6 +238,7 @@ impl World {
             turns: self.nodes.iter().map(|node| node.turns).sum(),
             commits: self.nodes.iter().map(|node| node.disk.commits()).sum(),
             jobs: self.watch.jobs(),
+            versions: self.watch.later_versions(),
             crashes: self.nodes.iter().map(|node| node.process).sum(),
             rebuilds: self.nodes.iter().map(|node| node.rebuilds).sum(),
         })

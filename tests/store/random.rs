@@ -265,14 +265,36 @@ pub(crate) fn job_record(seed: &mut Seed, n: u32) -> JobRecord {
         executions: some(seed, executions_below, execution),
         history: some(seed, 5, history_item),
         next_seq: number(seed),
-        idempotency: maybe(seed, |seed| IdempotencyKey {
-            token: text(seed),
-            seen: now(seed),
-            evaluation_id: EvaluationId(text(seed)),
-            fingerprint: number(seed),
-        }),
+        idempotency: maybe(seed, token),
         total_timer: maybe(seed, timer),
         queue_timer: maybe(seed, timer),
+        earlier: earlier(seed, n),
+    }
+}
+
+/// Some versions of job `n`. A version never changes, so what it holds hangs on its number alone.
+fn earlier(seed: &mut Seed, n: u32) -> Vec<EarlierVersion> {
+    let first = 1 + seed.below(3);
+    (first..first + seed.below(4))
+        .map(|version| {
+            let fixed = &mut Seed::new(u64::from(n) << 8 | version);
+            let mut job = job(fixed, n);
+            job.version = version;
+            EarlierVersion {
+                job,
+                idempotency: maybe(fixed, token),
+                submitted_bytes: number(fixed),
+            }
+        })
+        .collect()
+}
+
+fn token(seed: &mut Seed) -> IdempotencyKey {
+    IdempotencyKey {
+        token: text(seed),
+        seen: now(seed),
+        evaluation_id: EvaluationId(text(seed)),
+        fingerprint: number(seed),
     }
 }
 

@@ -18,6 +18,7 @@ const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-v1");
 const JOB_EXECUTIONS: TableDefinition<(&str, u32), &[u8]> =
     TableDefinition::new("job-executions-v1");
+const JOB_VERSIONS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("job-versions-v1");
 const JOB_SUBMITTED: TableDefinition<&str, &[u8]> = TableDefinition::new("job-submitted-v1");
 const EXECUTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("executions-v1");
 
@@ -200,6 +201,20 @@ fn full_job() -> JobRecord {
     record
 }
 
+/// A job of two versions.
+fn updated_job() -> JobRecord {
+    let mut record = job_record(3, JobState::Completed);
+    let mut job = record.job.clone();
+    job.state = JobState::Stopped;
+    record.job.version = 2;
+    record.earlier = vec![EarlierVersion {
+        job,
+        idempotency: Some(token("first", at(13))),
+        submitted_bytes: 14,
+    }];
+    record
+}
+
 /// An execution with every field set.
 fn full_execution() -> ExecutionRecord {
     let mut record = execution_record(1, ended(Delivery::Pending));
@@ -257,7 +272,10 @@ fn rows_are_written_byte_for_byte_as_the_newest_golden_ones() {
     let accepted = execution_record(2, ComputeState::Accepted);
     commit(
         &store,
-        batch([full_job(), plain], [full_execution(), accepted]),
+        batch(
+            [full_job(), plain, updated_job()],
+            [full_execution(), accepted],
+        ),
     );
     close(store);
     // A read transaction ends with its database.
@@ -277,6 +295,12 @@ fn rows_are_written_byte_for_byte_as_the_newest_golden_ones() {
     let id = job_id(1);
     is_golden("job-full.hex", &row(JOBS, &jobs, id.as_str()));
     is_golden("job-plain.hex", &row(JOBS, &jobs, job_id(2).as_str()));
+    let updated = job_id(3);
+    is_golden("job-updated.hex", &row(JOBS, &jobs, updated.as_str()));
+    let versions = jobs.open_table(JOB_VERSIONS).unwrap();
+    assert_eq!(versions.iter().unwrap().count(), 1);
+    let version = versions.get((updated.as_str(), 1)).unwrap().unwrap();
+    is_golden("job-version.hex", version.value());
     let submitted = row(JOB_SUBMITTED, &jobs, id.as_str());
     assert_eq!(submitted, full_job().submitted);
     let chunks = jobs.open_table(JOB_EXECUTIONS).unwrap();
@@ -306,10 +330,21 @@ fn made_by(release: &str) -> Recorder {
     put(Disk::Jobs, 1, &|txn| {
         let mut jobs = txn.open_table(JOBS).unwrap();
         let id = job_id(1);
-        for (n, name) in [(1, "job-full.hex"), (2, "job-plain.hex")] {
+        let rows = [
+            (1, "job-full.hex"),
+            (2, "job-plain.hex"),
+            (3, "job-updated.hex"),
+        ];
+        for (n, name) in rows {
             let row = unhex(release, name);
             jobs.insert(job_id(n).as_str(), row.as_slice()).unwrap();
         }
+        let version = unhex(release, "job-version.hex");
+        let mut versions = txn.open_table(JOB_VERSIONS).unwrap();
+        let key = (job_id(3).0, 1);
+        versions
+            .insert((key.0.as_str(), key.1), version.as_slice())
+            .unwrap();
         let chunk = unhex(release, "job-chunk.hex");
         let mut chunks = txn.open_table(JOB_EXECUTIONS).unwrap();
         chunks.insert((id.as_str(), 0), chunk.as_slice()).unwrap();
@@ -337,6 +372,7 @@ fn rows_of_every_release_are_read() {
         let found = |record| StoreAnswer::Job(Some(Box::new(record)));
         assert_eq!(read(1), found(full_job()), "release {release}");
         assert_eq!(read(2), found(plain.clone()), "release {release}");
+        assert_eq!(read(3), found(updated_job()), "release {release}");
         assert_eq!(state.live_jobs, [plain], "release {release}");
         let accepted = execution_record(2, ComputeState::Accepted);
         let expected = [full_execution(), accepted];

@@ -93,8 +93,11 @@ fn what_was_committed_is_there_after_closing_and_opening_again() {
     commit(&store, batch([job.clone()], [accepted.clone()]));
     close(store);
     let (_store, state) = open(config_in(directory.path()));
+    let mut names = JobNames::default();
+    names.note(&job);
     let expected = StoredState {
         live_jobs: vec![job],
+        names,
         last_job: Some(job_id(1)),
         live_executions: vec![accepted],
         jobs_file: JobsFile::Kept,

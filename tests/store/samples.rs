@@ -112,6 +112,7 @@ pub(crate) fn job_record(n: u32, state: JobState) -> JobRecord {
         idempotency: None,
         total_timer: None,
         queue_timer: None,
+        earlier: Vec::new(),
     }
 }
 

@@ -60,9 +60,7 @@ fn read(store: &Store, n: u32) -> Option<JobRecord> {
 #[track_caller]
 fn list(store: &Store, range: JobRange) -> (Vec<JobId>, bool) {
     match ask(store, StoreQuery::Jobs(range)) {
-        StoreAnswer::Jobs { rows, more } => {
-            (rows.into_iter().map(|record| record.job.id).collect(), more)
-        }
+        StoreAnswer::Jobs { rows, more } => (rows.into_iter().map(|job| job.id).collect(), more),
         other => panic!("{other:?}"),
     }
 }
@@ -251,7 +249,7 @@ fn a_list_stops_at_its_byte_bound_and_says_so(config: StoreConfig) {
     let (store, _) = open(config);
     let records = (0..20).map(|n| {
         let mut record = job_record(n, JobState::Completed);
-        record.submitted = vec![b'x'; READ_BYTES_MAX / 8];
+        record.job.state_message = "x".repeat(READ_BYTES_MAX / 8);
         record
     });
     commit(&store, batch(records, []));
@@ -263,7 +261,7 @@ fn a_row_beyond_the_byte_bound_is_still_returned(config: StoreConfig) {
     let (store, _) = open(config);
     let records = (0..2).map(|n| {
         let mut record = job_record(n, JobState::Completed);
-        record.submitted = vec![b'x'; READ_BYTES_MAX * 2];
+        record.job.state_message = "x".repeat(READ_BYTES_MAX * 2);
         record
     });
     commit(&store, batch(records, []));
@@ -286,11 +284,12 @@ fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {
     commit(
         &store,
         batch(
-            [running.clone(), ended_job, stopping.clone()],
+            [running.clone(), ended_job.clone(), stopping.clone()],
             [accepted.clone(), undelivered.clone(), delivered],
         ),
     );
     let expected = StoredState {
+        names: names([&running, &ended_job, &stopping]),
         live_jobs: vec![running, stopping],
         ended_jobs: Vec::new(),
         last_job: Some(job_id(3)),
@@ -299,6 +298,12 @@ fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {
         ..empty()
     };
     assert_eq!(scan(&store, at(0)), expected);
+}
+
+fn names<'a>(records: impl IntoIterator<Item = &'a JobRecord>) -> JobNames {
+    let mut names = JobNames::default();
+    records.into_iter().for_each(|record| names.note(record));
+    names
 }
 
 fn a_scan_names_own_executions_whose_job_is_missing(config: StoreConfig) {
@@ -347,7 +352,12 @@ fn a_scan_keeps_young_tokens_and_those_of_unknown_age(config: StoreConfig) {
     let kept: Vec<_> = scan(&store, now)
         .ended_jobs
         .into_iter()
-        .map(|summary| (summary.id, summary.idempotency.map(|key| key.token)))
+        .map(|summary| {
+            (
+                summary.id,
+                summary.tokens.into_iter().next().map(|key| key.token),
+            )
+        })
         .collect();
     let expected = [2, 3].map(|n| (job_id(n), Some(format!("token {n}"))));
     assert_eq!(kept, expected);

@@ -7,7 +7,8 @@ use crate::agent::ids::execution_id;
 use crate::agent::mail::Desk;
 use crate::model::{
     Deadline, DesiredState, EvaluationStatus, EvaluationTrigger, Execution, ExecutionId,
-    ExecutionState, JobId, JobState, NodeId, Resources, SpecConfig, Timer, Topic, WriteKind,
+    ExecutionState, JobId, JobRecord, JobState, NodeId, Resources, SpecConfig, Timer, Topic,
+    WriteKind,
 };
 
 /// How soon a queued job is looked at again when nothing else happens; twice as late after each node that declined.
@@ -45,22 +46,14 @@ impl Requester {
         let mut placed = Vec::new();
         let mut waiting = None;
         let mut complete = 0;
-        for partition in 0..live.job().count {
-            let mut states = live
-                .record
-                .executions
-                .iter()
-                .filter(|execution| execution.partition == partition)
-                .map(|execution| execution.state);
-            if states
-                .clone()
-                .any(|state| state == ExecutionState::Completed)
-            {
-                complete += 1;
-                continue;
-            }
-            if states.any(|state| !state.is_terminal()) {
-                continue;
+        for (partition, standing) in (0..).zip(standings(&live.record)) {
+            match standing {
+                Standing::Complete => {
+                    complete += 1;
+                    continue;
+                }
+                Standing::Open => continue,
+                Standing::Missing => {}
             }
             match place(&live.record, partition, &self.nodes, occasion) {
                 Placement::Ask(node) => placed.push((partition, node)),
@@ -126,7 +119,7 @@ impl Requester {
             self.fail(id, reason, desk);
             return;
         }
-        let executions = live.record.executions.iter();
+        let executions = live.record.latest_executions();
         let declined = executions.filter(|one| one.state == ExecutionState::AskForBidRejected);
         let doublings = declined.skip(1).take(LOOK_AGAIN_DOUBLINGS_MAX).count();
         let look = desk.now.boot_ms + (LOOK_AGAIN_MS << doublings);
@@ -190,6 +183,35 @@ impl Requester {
     }
 }
 
+/// How a partition of the latest version stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// None of its executions is open or has completed.
+    Missing,
+    /// One is open.
+    Open,
+    /// One has completed.
+    Complete,
+}
+
+/// All partitions in one pass: a job may have a thousand of them, and is looked at when each ends.
+fn standings(record: &JobRecord) -> Vec<Standing> {
+    let count = usize::try_from(record.job.count).unwrap_or(usize::MAX);
+    let mut standings = vec![Standing::Missing; count];
+    for execution in record.latest_executions() {
+        let partition = usize::try_from(execution.partition).unwrap_or(usize::MAX);
+        let Some(standing) = standings.get_mut(partition) else {
+            continue;
+        };
+        if execution.state == ExecutionState::Completed {
+            *standing = Standing::Complete;
+        } else if !execution.state.is_terminal() && *standing == Standing::Missing {
+            *standing = Standing::Open;
+        }
+    }
+    standings
+}
+
 impl Live {
     /// Plans an execution; its ask leaves once it is stored.
     fn plan(&mut self, partition: u32, node: NodeId, desk: &Desk<'_>) -> ExecutionId {
@@ -234,8 +256,11 @@ impl Live {
 
     /// Keeps a queued job's record small: of its declined executions only the latest stay. Returns those that went.
     fn forget_declined(&mut self, partition: u32) -> Vec<ExecutionId> {
+        let version = self.record.job.version;
         let is_declined = |execution: &Execution| {
-            execution.partition == partition && execution.state == ExecutionState::AskForBidRejected
+            execution.partition == partition
+                && execution.job_version == version
+                && execution.state == ExecutionState::AskForBidRejected
         };
         let declined = self.record.executions.iter().filter(|one| is_declined(one));
         let mut gone: Vec<ExecutionId> = declined.map(|one| one.id.clone()).collect();

@@ -18,6 +18,7 @@ mod place;
 mod reads;
 mod submit;
 mod timers;
+mod versions;
 
 use super::ids::JobIds;
 use super::mail::Desk;
@@ -25,7 +26,7 @@ use super::retry::Retry;
 use super::{AgentConfig, Writes};
 use crate::model::{
     Deadline, EvaluationId, Execution, ExecutionId, ExecutionState, IdempotencyKey, Job, JobId,
-    JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
+    JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,7 @@ pub(crate) struct Requester {
     jobs: BTreeMap<JobId, Live>,
     job_of: BTreeMap<ExecutionId, JobId>,
     tokens: BTreeMap<String, Token>,
+    names: JobNames,
     dirty: BTreeMap<JobId, WriteKind>,
 }
 
@@ -109,6 +111,7 @@ impl Requester {
             jobs: BTreeMap::new(),
             job_of: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            names: JobNames::default(),
             dirty: BTreeMap::new(),
         }
     }
@@ -118,11 +121,13 @@ impl Requester {
         &mut self,
         live: Vec<JobRecord>,
         ended: Vec<JobSummary>,
+        names: JobNames,
         desk: &mut Desk<'_>,
     ) {
+        self.names = names;
         for summary in ended {
-            if let Some(key) = summary.idempotency {
-                let token = Token::new(summary.id, &key);
+            for key in summary.tokens {
+                let token = Token::new(summary.id.clone(), &key);
                 self.remember(key.token, token, desk.now);
             }
         }
@@ -131,27 +136,33 @@ impl Requester {
             record.total_timer = record.total_timer.map(|timer| timer.rebase(desk.now));
             record.queue_timer = record.queue_timer.map(|timer| timer.rebase(desk.now));
             let id = record.job.id.clone();
-            if let Some(key) = record.idempotency.clone() {
-                let token = Token::new(id.clone(), &key);
-                self.remember(key.token, token, desk.now);
+            for key in record.tokens() {
+                let token = Token::new(id.clone(), key);
+                self.remember(key.token.clone(), token, desk.now);
             }
-            for execution in &record.executions {
-                self.job_of.insert(execution.id.clone(), id.clone());
-            }
-            self.jobs.insert(
-                id.clone(),
-                Live {
-                    record,
-                    waits: BTreeMap::new(),
-                    look_at: None,
-                },
-            );
+            self.bring_in(record);
             ids.push(id);
         }
         for id in ids {
             self.resume(&id, |_| true, desk);
             self.look(&id, place::Occasion::Again, desk);
         }
+    }
+
+    /// Takes a record into memory.
+    fn bring_in(&mut self, record: JobRecord) {
+        let id = record.job.id.clone();
+        for execution in &record.executions {
+            self.job_of.insert(execution.id.clone(), id.clone());
+        }
+        self.jobs.insert(
+            id,
+            Live {
+                record,
+                waits: BTreeMap::new(),
+                look_at: None,
+            },
+        );
     }
 
     /// Says again what is open about a job's executions on the nodes that `concerns` picks.
@@ -191,6 +202,7 @@ impl Requester {
                 for execution in &live.record.executions {
                     self.job_of.remove(&execution.id);
                 }
+                self.names.note(&live.record);
                 // The last state of a job is a promise whatever changed last.
                 writes
                     .jobs

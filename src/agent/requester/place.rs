@@ -48,8 +48,7 @@ pub(super) fn place(
     occasion: Occasion,
 ) -> Placement {
     let attempts: Vec<&Execution> = record
-        .executions
-        .iter()
+        .latest_executions()
         .filter(|execution| execution.partition == partition)
         .collect();
     let failures: Vec<(&NodeId, &Failure)> = attempts
@@ -106,8 +105,7 @@ pub(super) fn place(
 /// The number of the next attempt: never one that was used.
 pub(super) fn next_attempt(record: &JobRecord, partition: u32) -> u32 {
     let used = record
-        .executions
-        .iter()
+        .latest_executions()
         .filter(|execution| execution.partition == partition);
     used.map(|execution| execution.attempt + 1)
         .max()

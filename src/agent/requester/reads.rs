@@ -1,7 +1,7 @@
 //! Reads of live jobs.
 
 use super::Requester;
-use crate::model::{ApiReply, Census, JobId, JobRange, JobRecord, JobState, ListOrder};
+use crate::model::{ApiReply, Census, Job, JobId, JobRange, JobState, ListOrder};
 use std::ops::Bound;
 
 impl Requester {
@@ -28,11 +28,19 @@ impl Requester {
         })
     }
 
+    /// Which job has this name.
+    pub(crate) fn find(&self, namespace: &str, name: &str) -> ApiReply {
+        match self.names.find(namespace, name) {
+            Some(named) => ApiReply::Found { job: named.id },
+            None => ApiReply::NotLive,
+        }
+    }
+
     /// The live jobs of a range, in its order, at most its limit.
-    pub(crate) fn list(&self, range: &JobRange) -> Vec<JobRecord> {
+    pub(crate) fn list(&self, range: &JobRange) -> Vec<Job> {
         let first = JobId(range.prefix.clone());
         let starts = |id: &JobId| id.as_str().starts_with(&range.prefix);
-        let record = |live: &super::Live| live.record.clone();
+        let job = |live: &super::Live| live.record.job.clone();
         match range.order {
             ListOrder::OldestFirst => {
                 let from = match &range.after {
@@ -43,9 +51,7 @@ impl Requester {
                     .jobs
                     .range((from, Bound::Unbounded))
                     .take_while(|(id, _)| starts(id));
-                rows.take(range.limit)
-                    .map(|(_, live)| record(live))
-                    .collect()
+                rows.take(range.limit).map(|(_, live)| job(live)).collect()
             }
             ListOrder::NewestFirst => {
                 let to = range
@@ -56,9 +62,7 @@ impl Requester {
                 let rows = rows
                     .skip_while(|(id, _)| !starts(id))
                     .take_while(|(id, _)| starts(id));
-                rows.take(range.limit)
-                    .map(|(_, live)| record(live))
-                    .collect()
+                rows.take(range.limit).map(|(_, live)| job(live)).collect()
             }
         }
     }

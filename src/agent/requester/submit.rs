@@ -1,27 +1,24 @@
-//! Submissions and stops.
+//! Submissions and stops. What a submission does to a job that is there already is in `versions`.
 
 use super::history::{change_state, note_job};
 use super::place::Occasion;
+use super::versions::{Predecessor, earlier_bytes};
 use super::{DOCUMENTS_BYTES_MAX, Live, Requester, Token, Wanted};
 use crate::agent::LIVE_MAX;
 use crate::agent::ids::{evaluation_id, fingerprint};
 use crate::agent::mail::Desk;
 use crate::model::{
-    ApiReply, DenyReason, DesiredState, Evaluation, EvaluationStatus, EvaluationTrigger,
-    ExecutionId, IdempotencyKey, JobId, JobRecord, JobState, Submission, Timer, Topic, WriteKind,
+    ApiReply, DenyReason, DesiredState, Evaluation, EvaluationId, EvaluationStatus,
+    EvaluationTrigger, ExecutionId, IdempotencyKey, Job, JobId, JobRecord, JobState, NodeId, Now,
+    Submission, Timer, Topic, WriteKind,
 };
-use std::collections::BTreeMap;
 
 impl Requester {
-    /// Takes a job, or names the one that the same token brought before. The reply is true once its turn is durable.
+    /// Takes a job, as a new one or as the next version of the one that has its name, or names the one that the same
+    /// token brought before. The reply is true once its turn is durable.
     pub(crate) fn submit(&mut self, submission: Submission, desk: &mut Desk<'_>) -> ApiReply {
-        let Submission {
-            mut job,
-            submitted,
-            idempotency,
-        } = submission;
-        let fingerprint = fingerprint(&submitted);
-        if let Some(text) = &idempotency
+        let fingerprint = fingerprint(&submission.submitted);
+        if let Some(text) = &submission.idempotency
             && let Some(token) = self.tokens.get(text)
         {
             if token.fingerprint != fingerprint {
@@ -33,21 +30,46 @@ impl Requester {
                 evaluation: token.evaluation.clone(),
             };
         }
-        if let Some(reason) = self.is_full(submitted.len()) {
+        if let Some(reason) = self.is_over_bytes(submission.submitted.len()) {
             return ApiReply::Denied(reason);
         }
+        let key = submission
+            .idempotency
+            .map(|token| NewKey { token, fingerprint });
+        let document = Document {
+            submitted: submission.submitted,
+            key,
+        };
+        let (job, if_unchanged) = (submission.job, submission.if_unchanged);
+        let id = match self.predecessor(&job, submission.stored) {
+            Predecessor::Unread(job) => return ApiReply::Unread { job },
+            Predecessor::Live(id) => id,
+            found @ (Predecessor::None | Predecessor::Stored(_)) => {
+                if let Some(reason) = self.is_over_count() {
+                    return ApiReply::Denied(reason);
+                }
+                let Predecessor::Stored(record) = found else {
+                    return self.register(job, document, desk);
+                };
+                let id = record.job.id.clone();
+                self.bring_in(*record);
+                id
+            }
+        };
+        self.update(&id, job, document, if_unchanged, desk)
+    }
+
+    /// A new job.
+    fn register(&mut self, mut job: Job, document: Document, desk: &mut Desk<'_>) -> ApiReply {
         let now = desk.now;
         let id = self.ids.next(now.wall);
         job.id = id.clone();
         if job.name.is_empty() {
             job.name = id.0.clone();
         }
-        for key in ["bacalhau.org/orchestrator.id", "bacalhau.org/requester.id"] {
-            job.meta.insert(key.to_owned(), desk.me.0.clone());
-        }
+        note_requester(&mut job, desk.me);
         (job.version, job.revision) = (1, 1);
         (job.created, job.modified) = (now.wall, now.wall);
-        job.requester = desk.me.clone();
         let evaluation = Evaluation {
             id: evaluation_id(&id, 0),
             trigger: EvaluationTrigger::JobRegister,
@@ -58,50 +80,59 @@ impl Requester {
             job: id.clone(),
             evaluation: evaluation.id.clone(),
         };
-        let idempotency = idempotency.map(|token| IdempotencyKey {
-            token,
-            seen: now,
-            evaluation_id: evaluation.id.clone(),
-            fingerprint,
-        });
-        if let Some(key) = &idempotency {
-            self.remember(key.token.clone(), Token::new(id.clone(), key), now);
-        }
-        let total_s = job.task.timeouts.total_s;
+        let idempotency = document
+            .key
+            .map(|key| self.remember_new(key, &id, &evaluation.id, now));
+        let total_timer = total_timer(&job, now);
         let mut record = JobRecord {
             job,
-            submitted,
+            submitted: document.submitted,
             evaluation,
             executions: Vec::new(),
             history: Vec::new(),
             next_seq: 1,
             idempotency,
-            total_timer: (total_s > 0).then(|| Timer::start(now, total_s.saturating_mul(1_000))),
+            total_timer,
             queue_timer: None,
+            earlier: Vec::new(),
         };
         note_job(&mut record, Topic::Submission, "Job submitted", &[], now);
-        self.jobs.insert(
-            id.clone(),
-            Live {
-                record,
-                waits: BTreeMap::new(),
-                look_at: None,
-            },
-        );
+        self.names.note(&record);
+        self.bring_in(record);
         self.save(&id, WriteKind::Promise);
         self.look(&id, Occasion::First, desk);
         reply
     }
 
-    /// Why no further job of this size fits into memory, if so.
-    fn is_full(&self, bytes: usize) -> Option<DenyReason> {
-        if self.jobs.len() >= LIVE_MAX {
-            return Some(DenyReason::TooManyLive { limit: LIVE_MAX });
-        }
+    /// A token that is used for the first time, as it is stored.
+    pub(super) fn remember_new(
+        &mut self,
+        key: NewKey,
+        job: &JobId,
+        evaluation: &EvaluationId,
+        now: Now,
+    ) -> IdempotencyKey {
+        let key = IdempotencyKey {
+            token: key.token,
+            seen: now,
+            evaluation_id: evaluation.clone(),
+            fingerprint: key.fingerprint,
+        };
+        self.remember(key.token.clone(), Token::new(job.clone(), &key), now);
+        key
+    }
+
+    /// Why no further job fits into memory, if so.
+    pub(super) fn is_over_count(&self) -> Option<DenyReason> {
+        (self.jobs.len() >= LIVE_MAX).then_some(DenyReason::TooManyLive { limit: LIVE_MAX })
+    }
+
+    /// Why no further document of this size fits into memory, if so.
+    fn is_over_bytes(&self, bytes: usize) -> Option<DenyReason> {
         let held: usize = self
             .jobs
             .values()
-            .map(|live| live.record.submitted.len())
+            .map(|live| live.record.submitted.len() + earlier_bytes(&live.record))
             .sum();
         let limit = DOCUMENTS_BYTES_MAX;
         (held + bytes > limit).then_some(DenyReason::TooManyBytes { limit })
@@ -151,6 +182,36 @@ impl Requester {
             live.say(&execution, Wanted::End, desk);
         }
     }
+}
+
+/// What came with a job.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    /// The JSON as received; empty for an earlier version that is run again.
+    pub(super) submitted: Vec<u8>,
+    /// The client's token, if it sent one.
+    pub(super) key: Option<NewKey>,
+}
+
+/// A token that comes with a submission for the first time.
+#[derive(Debug)]
+pub(super) struct NewKey {
+    token: String,
+    fingerprint: u64,
+}
+
+/// Says in a job whose it is.
+pub(super) fn note_requester(job: &mut Job, me: &NodeId) {
+    for key in ["bacalhau.org/orchestrator.id", "bacalhau.org/requester.id"] {
+        job.meta.insert(key.to_owned(), me.0.clone());
+    }
+    job.requester = me.clone();
+}
+
+/// The clock of a job that may take only so long, started now.
+pub(super) fn total_timer(job: &Job, now: Now) -> Option<Timer> {
+    let total_s = job.task.timeouts.total_s;
+    (total_s > 0).then(|| Timer::start(now, total_s.saturating_mul(1_000)))
 }
 
 impl Live {

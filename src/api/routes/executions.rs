@@ -1,6 +1,6 @@
 //! `/jobs/{id}/executions`.
 
-use super::find;
+use super::find::{self, Place};
 use super::history::Versions;
 use super::job::page;
 use super::query::Query;
@@ -25,7 +25,7 @@ pub(super) async fn get(backend: &ApiBackend, id: &str, query: &Query) -> Result
         0 => usize::MAX,
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
     };
-    let record = find::record(backend, id).await?;
+    let record = find::record(backend, Place::new(id, query)).await?;
     let versions = Versions::read(query, record.job.version)?;
     let namespace = query.text("namespace");
     let mut executions: Vec<&Execution> = record

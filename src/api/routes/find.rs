@@ -1,27 +1,63 @@
-//! From the `{id}` of a path to a job: in full, or a prefix that only one job has.
+//! From the `{id}` of a path to a job: by its id, by its name, or by a prefix that only one id has.
 
+use super::query::Query;
 use crate::api::backend::ApiBackend;
 use crate::api::error::{ApiError, Asked};
 use crate::model::{
-    ApiReply, ApiRequest, JobId, JobRange, JobRecord, ListOrder, StoreAnswer, StoreQuery,
+    ApiReply, ApiRequest, JobId, JobRange, JobRecord, ListOrder, StoreAnswer, StoreQuery, Stored,
 };
 use std::collections::BTreeSet;
 
-/// Two tell "one" from "several".
-const ENOUGH: usize = 2;
+/// Ids with one prefix that are counted: enough to see that the prefix is far too short.
+const COUNTED_MAX: usize = 100;
 
-/// The id that `text` stands for. A full id is not looked up.
+/// The namespace of a job that names none, and of a request that does not say where its job is.
+pub(super) const NAMESPACE: &str = "default";
+
+/// What a path and its query say of a job.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// An id, a name, or the start of an id.
+    pub(super) text: &'a str,
+    /// Where names are looked up; ids need no namespace.
+    pub(super) namespace: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(text: &'a str, query: &'a Query) -> Self {
+        Self::within(text, query.text("namespace"))
+    }
+
+    pub(super) fn within(text: &'a str, namespace: &'a str) -> Self {
+        let namespace = match namespace {
+            "" | "*" => NAMESPACE,
+            namespace => namespace,
+        };
+        Self { text, namespace }
+    }
+}
+
+/// The id that a place stands for. A whole id is not looked up; a name goes before a prefix, as in the original.
 ///
 /// # Errors
 /// 404 when no job has it, 409 when several do.
-pub(super) async fn job_id(backend: &ApiBackend, text: &str) -> Result<JobId, ApiError> {
-    if is_full(text) {
-        return Ok(JobId::from(text));
+pub(super) async fn job_id(backend: &ApiBackend, place: Place<'_>) -> Result<JobId, ApiError> {
+    let text = place.text;
+    let id = JobId::from(text);
+    if id.looks_whole() {
+        return Ok(id);
+    }
+    let named = match text {
+        "" => None,
+        name => named(backend, place.namespace, name).await?,
+    };
+    if let Some(id) = named {
+        return Ok(id);
     }
     let not_found = || ApiError::JobNotFound {
         id: text.to_owned(),
     };
-    // Names are not looked up yet, and every id starts so.
+    // Every id starts so.
     if !text.starts_with("j-") {
         return Err(not_found());
     }
@@ -29,32 +65,58 @@ pub(super) async fn job_id(backend: &ApiBackend, text: &str) -> Result<JobId, Ap
         prefix: text.to_owned(),
         after: None,
         order: ListOrder::OldestFirst,
-        limit: ENOUGH,
+        limit: COUNTED_MAX,
     };
     let mut ids = BTreeSet::new();
     match backend
         .ask(ApiRequest::List(range.clone()), &Asked::Read)
         .await?
     {
-        ApiReply::Jobs(rows) => ids.extend(rows.into_iter().map(|row| row.job.id)),
+        ApiReply::Jobs(rows) => ids.extend(rows.into_iter().map(|row| row.id)),
         _ => return Err(ApiError::Unexpected),
     }
-    match backend.read(StoreQuery::Jobs(range)).await {
-        StoreAnswer::Jobs { rows, .. } => ids.extend(rows.into_iter().map(|row| row.job.id)),
+    let more = match backend.read(StoreQuery::Jobs(range)).await {
+        StoreAnswer::Jobs { rows, more } => {
+            ids.extend(rows.into_iter().map(|row| row.id));
+            more
+        }
         StoreAnswer::Unavailable => return Err(ApiError::StoreUnreadable),
         StoreAnswer::Job(_) => return Err(ApiError::Unexpected),
-    }
-    if ids.len() >= ENOUGH {
+    };
+    if ids.len() > 1 {
         return Err(ApiError::MultipleJobs {
             id: text.to_owned(),
+            found: ids.len(),
+            bound: if more || ids.len() >= COUNTED_MAX {
+                "at least "
+            } else {
+                ""
+            },
         });
     }
     ids.pop_first().ok_or_else(not_found)
 }
 
-/// The whole record of the job that `text` stands for: from the agent while it is live, else from the store.
-pub(super) async fn record(backend: &ApiBackend, text: &str) -> Result<JobRecord, ApiError> {
-    let id = job_id(backend, text).await?;
+/// The job of a name.
+pub(super) async fn named(
+    backend: &ApiBackend,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<JobId>, ApiError> {
+    let request = ApiRequest::Find {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
+    match backend.ask(request, &Asked::Read).await? {
+        ApiReply::Found { job } => Ok(Some(job)),
+        ApiReply::NotLive => Ok(None),
+        _ => Err(ApiError::Unexpected),
+    }
+}
+
+/// The whole record of the job that a place stands for: from the agent while it is live, else from the store.
+pub(super) async fn record(backend: &ApiBackend, place: Place<'_>) -> Result<JobRecord, ApiError> {
+    let id = job_id(backend, place).await?;
     let request = ApiRequest::Read { job: id.clone() };
     match backend.ask(request, &Asked::Read).await? {
         ApiReply::Job(record) => Ok(*record),
@@ -73,33 +135,11 @@ pub(super) async fn stored(backend: &ApiBackend, id: &JobId) -> Result<JobRecord
     }
 }
 
-/// `j-` and a UUID.
-fn is_full(text: &str) -> bool {
-    let Some(uuid) = text.strip_prefix("j-") else {
-        return false;
-    };
-    uuid.len() == 36
-        && uuid.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_prefix_and_a_whole_uuid_is_a_full_id() {
-        assert!(is_full("j-0f8fad5b-d9cb-469f-a165-70867728950e"));
-        for text in [
-            "j-0f8fad5b",
-            "j-",
-            "0f8fad5b-d9cb-469f-a165-70867728950e",
-            "j-0f8fad5b-d9cb-469f-a165-70867728950g",
-            "j-0f8fad5bxd9cb-469f-a165-70867728950e",
-        ] {
-            assert!(!is_full(text), "{text}");
-        }
+/// The same for the agent, which is to make a further version of it.
+pub(super) async fn for_update(backend: &ApiBackend, id: &JobId) -> Result<Stored, ApiError> {
+    match stored(backend, id).await {
+        Ok(record) => Ok(Stored::Record(Box::new(record))),
+        Err(ApiError::JobNotFound { .. }) => Ok(Stored::Absent),
+        Err(error) => Err(error),
     }
 }

@@ -4,7 +4,7 @@
 //! it is empty only when the job is terminal and everything was delivered. Items and the terminal flag come from one
 //! record, hence from one moment.
 
-use super::find;
+use super::find::{self, Place};
 use super::job::page;
 use super::query::Query;
 use crate::api::backend::ApiBackend;
@@ -94,10 +94,17 @@ impl Filter {
             && item.time.is_none_or(|time| time >= self.since)
     }
 
-    /// Whether more items can come: the job is not terminal, or one of the executions asked for is not.
+    /// Whether more items can come: the job is not terminal, or one of the executions asked for is not. A version that
+    /// another has replaced only has its executions to end.
     fn may_grow(&self, record: &JobRecord) -> bool {
         if self.execution.is_empty() {
-            return !record.job.state.is_terminal();
+            return match self.version {
+                Versions::One(version) if version < record.job.version => record
+                    .executions
+                    .iter()
+                    .any(|one| one.job_version == version && !one.state.is_terminal()),
+                Versions::All | Versions::One(_) => !record.job.state.is_terminal(),
+            };
         }
         let mut asked = record
             .executions
@@ -129,7 +136,7 @@ pub(super) async fn get(backend: &ApiBackend, id: &str, query: &Query) -> Result
         0 => PAGE_DEFAULT,
         limit => limit.min(PAGE_MAX),
     };
-    let record = find::record(backend, id).await?;
+    let record = find::record(backend, Place::new(id, query)).await?;
     let filter = Filter::read(query, &record)?;
     let mut items = Vec::new();
     let mut next = from;
@@ -159,12 +166,12 @@ pub(super) async fn get(backend: &ApiBackend, id: &str, query: &Query) -> Result
     Ok(page(items, &token))
 }
 
-/// All that is kept, as part of a job's description.
-pub(super) fn whole(record: &JobRecord) -> Json {
+/// All that is kept of one version, as part of a job's description.
+pub(super) fn whole(record: &JobRecord, version: u64) -> Json {
     let items = record
         .history
         .iter()
-        .filter(|item| item.job_version == record.job.version)
+        .filter(|item| item.job_version == version)
         .map(|item| wire::history_item(item, &record.job.id))
         .collect();
     page(items, "")

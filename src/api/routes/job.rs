@@ -1,12 +1,13 @@
-//! `/api/v1/orchestrator/jobs` and `/jobs/{id}`: submit, show, stop.
+//! `/api/v1/orchestrator/jobs` and `/jobs/{id}`: submit, show, stop. What concerns several versions is in `versions`.
 
-use super::find;
+use super::find::{self, Place};
 use super::history;
 use super::query::Query;
+use super::versions;
 use crate::api::backend::ApiBackend;
 use crate::api::error::{ApiError, Asked};
 use crate::api::wire::{self, Envelope, Json, read_submission};
-use crate::model::{ApiReply, ApiRequest, JobRecord, JobState};
+use crate::model::{ApiReply, ApiRequest, Job, JobRecord, JobState, Stored};
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 
@@ -23,7 +24,10 @@ const CLIENT_META: [(HeaderName, &str); 2] = [
 ];
 
 /// The longest reason that is kept; it is shown in one line.
-const REASON_MAX: usize = 1_024;
+pub(super) const REASON_MAX: usize = 1_024;
+
+/// How often a job that is to have a further version is read, when others change it at the same time.
+pub(super) const READS_MAX: usize = 4;
 
 /// Submits a job.
 pub(super) async fn submit(
@@ -32,20 +36,35 @@ pub(super) async fn submit(
     query: &Query,
     body: &[u8],
 ) -> Result<Json, ApiError> {
-    let (submission, warnings) = read_submission(body, envelope(headers, query))?;
-    let request = ApiRequest::Submit(Box::new(submission));
-    match backend.ask(request, &Asked::Submit).await? {
-        ApiReply::Submitted { job, evaluation } => Ok(Json::object()
-            .with("JobID", job.as_str())
-            .with("EvaluationID", evaluation.as_str())
-            .with(
-                "Warnings",
-                match warnings.as_slice() {
-                    [] => Json::Null,
-                    warnings => warnings.into(),
-                },
-            )),
-        _ => Err(ApiError::Unexpected),
+    let envelope = envelope(headers, query);
+    let mut stored = Stored::Unread;
+    let mut changes = String::new();
+    for _ in 0..READS_MAX {
+        let (mut submission, warnings) = read_submission(body, envelope.clone())?;
+        submission.stored = std::mem::take(&mut stored);
+        let request = ApiRequest::Submit(Box::new(submission));
+        match backend.ask(request, &Asked::Submit).await? {
+            ApiReply::Submitted { job, evaluation } => {
+                return Ok(Json::object()
+                    .with("JobID", job.as_str())
+                    .with("EvaluationID", evaluation.as_str())
+                    .with("Warnings", warning_lines(&warnings)));
+            }
+            ApiReply::Unread { job } => {
+                stored = find::for_update(backend, &job).await?;
+                changes = job.0;
+            }
+            _ => return Err(ApiError::Unexpected),
+        }
+    }
+    Err(ApiError::JobChanges { id: changes })
+}
+
+/// Warnings as clients expect them: null for none.
+pub(super) fn warning_lines(warnings: &[String]) -> Json {
+    match warnings {
+        [] => Json::Null,
+        warnings => warnings.into(),
     }
 }
 
@@ -87,34 +106,31 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// Shows one job, with its executions and history if asked for.
 pub(super) async fn get(backend: &ApiBackend, id: &str, query: &Query) -> Result<Json, ApiError> {
-    let version = query.number("job_version")?;
-    let record = find::record(backend, id).await?;
-    if version != 0 && version != record.job.version {
-        return Err(ApiError::JobNotFound {
-            id: format!("{id}, version {version}"),
-        });
-    }
+    let asked = query.number("job_version")?;
+    let record = find::record(backend, Place::new(id, query)).await?;
+    let job = versions::one(&record, asked)?;
     let includes = |word: &str| {
         query
             .all("include")
             .flat_map(|words| words.split(','))
             .any(|included| included.trim() == word)
     };
-    let mut body = Json::object().with("Job", wire::job(&record.job));
+    let mut body = Json::object().with("Job", wire::job(job));
     if includes("history") {
-        body = body.with("History", history::whole(&record));
+        body = body.with("History", history::whole(&record, job.version));
     }
     if includes("executions") {
-        body = body.with("Executions", executions_of(&record));
+        body = body.with("Executions", executions_of(&record, job));
     }
     Ok(body)
 }
 
-fn executions_of(record: &JobRecord) -> Json {
+fn executions_of(record: &JobRecord, job: &Job) -> Json {
     let items = record
         .executions
         .iter()
-        .map(|execution| wire::execution(execution, &record.job))
+        .filter(|execution| execution.job_version == job.version)
+        .map(|execution| wire::execution(execution, job))
         .collect();
     page(items, "")
 }
@@ -133,8 +149,9 @@ pub(super) async fn stop(
     query: &Query,
     body: &[u8],
 ) -> Result<Json, ApiError> {
-    let reason = reason(query, body)?;
-    let job = find::job_id(backend, id).await?;
+    let request = StopRequest::read(query, body)?;
+    let reason = request.reason;
+    let job = find::job_id(backend, Place::within(id, &request.namespace)).await?;
     let request = ApiRequest::Stop {
         job: job.clone(),
         reason,
@@ -159,27 +176,55 @@ pub(super) async fn stop(
     }
 }
 
-/// The reason is in the body; some clients send it as a parameter, or the word None. May be empty.
-fn reason(query: &Query, body: &[u8]) -> Result<String, ApiError> {
-    let mut reason = String::new();
-    if !body.trim_ascii().is_empty() {
-        let request = Json::read(body)
-            .map_err(|why| ApiError::BadRequest(format!("the request body is not JSON: {why}")))?;
-        match request.get("reason") {
-            None => {}
-            Some(Json::Text(text)) => reason.clone_from(text),
-            Some(other) => {
-                return Err(ApiError::BadRequest(format!(
-                    "reason must be a string, not {}",
-                    other.kind()
-                )));
-            }
+/// What a stop says besides which job. The reason is in the body; some clients send it as a parameter, or the word None.
+#[derive(Debug)]
+struct StopRequest {
+    /// May be empty.
+    reason: String,
+    namespace: String,
+}
+
+impl StopRequest {
+    fn read(query: &Query, body: &[u8]) -> Result<Self, ApiError> {
+        let body = read_optional(body)?;
+        let mut reason = text_of(&body, "reason")?;
+        if reason.is_empty() && query.text("reason") != "None" {
+            query.text("reason").clone_into(&mut reason);
         }
+        let cut = reason.floor_char_boundary(REASON_MAX);
+        reason.truncate(cut);
+        Ok(Self {
+            reason,
+            namespace: namespace_of(query, &body)?,
+        })
     }
-    if reason.is_empty() && query.text("reason") != "None" {
-        query.text("reason").clone_into(&mut reason);
+}
+
+/// The body of a request that may do without one.
+pub(super) fn read_optional(body: &[u8]) -> Result<Json, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Json::object());
     }
-    let cut = reason.floor_char_boundary(REASON_MAX);
-    reason.truncate(cut);
-    Ok(reason)
+    Json::read(body)
+        .map_err(|why| ApiError::BadRequest(format!("the request body is not JSON: {why}")))
+}
+
+/// The namespace that a request names in its query or its body.
+pub(super) fn namespace_of(query: &Query, body: &Json) -> Result<String, ApiError> {
+    match query.text("namespace") {
+        "" => text_of(body, "Namespace"),
+        namespace => Ok(namespace.to_owned()),
+    }
+}
+
+/// A text of a request's body; empty when absent.
+pub(super) fn text_of(body: &Json, key: &str) -> Result<String, ApiError> {
+    match body.get(key) {
+        None => Ok(String::new()),
+        Some(Json::Text(text)) => Ok(text.clone()),
+        Some(other) => Err(ApiError::BadRequest(format!(
+            "{key} must be a string, not {}",
+            other.kind()
+        ))),
+    }
 }

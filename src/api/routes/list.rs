@@ -11,7 +11,7 @@ use crate::api::backend::ApiBackend;
 use crate::api::error::{ApiError, Asked};
 use crate::api::wire::{self, Json, Selector, Token};
 use crate::model::{
-    ApiReply, ApiRequest, JobId, JobRange, JobRecord, ListOrder, StoreAnswer, StoreQuery,
+    ApiReply, ApiRequest, Job, JobId, JobRange, ListOrder, StoreAnswer, StoreQuery,
 };
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -94,8 +94,8 @@ impl Listing {
         }
     }
 
-    fn passes(&self, row: &JobRecord) -> bool {
-        matches!(self.namespace.as_str(), "" | "*") || self.namespace == row.job.namespace
+    fn passes(&self, row: &Job) -> bool {
+        matches!(self.namespace.as_str(), "" | "*") || self.namespace == row.namespace
     }
 
     fn token(&self, last: &JobId) -> String {
@@ -129,10 +129,10 @@ pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, Api
                 return Ok(page(items, &last.unwrap_or_default()));
             }
             looked_at += 1;
-            if listing.passes(&row) && listing.labels.matches(&row.job.labels) {
-                items.push(wire::job(&row.job));
+            if listing.passes(&row) && listing.labels.matches(&row.labels) {
+                items.push(wire::job(&row));
             }
-            after = Some(row.job.id);
+            after = Some(row.id);
         }
         let full = items.len() == page_size || looked_at >= SCAN_MAX;
         match (&after, more) {
@@ -146,7 +146,7 @@ pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, Api
 /// Rows that follow each other in the order asked for.
 #[derive(Debug)]
 struct Stretch {
-    rows: Vec<JobRecord>,
+    rows: Vec<Job>,
     /// Whether there may be more after them.
     more: bool,
 }
@@ -179,7 +179,7 @@ async fn stretch(
 
 /// Merges two stretches that begin at the same place. The live one is whole up to `limit` rows; the stored one may end
 /// early, and then nothing after its last row may be shown yet, since rows between are missing.
-fn merge(live: Vec<JobRecord>, stored: Stretch, order: ListOrder, limit: usize) -> Stretch {
+fn merge(live: Vec<Job>, stored: Stretch, order: ListOrder, limit: usize) -> Stretch {
     let live_full = live.len() >= limit;
     let stored_more = stored.more;
     let mut live = VecDeque::from(live);
@@ -188,8 +188,8 @@ fn merge(live: Vec<JobRecord>, stored: Stretch, order: ListOrder, limit: usize) 
     while rows.len() < limit {
         let side = match (live.front(), stored.front()) {
             (Some(a), Some(b)) => match order {
-                ListOrder::OldestFirst => a.job.id.cmp(&b.job.id),
-                ListOrder::NewestFirst => b.job.id.cmp(&a.job.id),
+                ListOrder::OldestFirst => a.id.cmp(&b.id),
+                ListOrder::NewestFirst => b.id.cmp(&a.id),
             },
             (None, Some(_)) => Ordering::Greater,
             (Some(_), None) if !stored_more => Ordering::Less,

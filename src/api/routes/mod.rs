@@ -10,6 +10,7 @@ mod list;
 mod nodes;
 mod query;
 mod reply;
+mod versions;
 
 use super::access::Audience;
 use super::error::{ApiError, Asked};
@@ -46,6 +47,8 @@ enum Route {
     Job(String),
     JobExecutions(String),
     JobHistory(String),
+    JobVersions(String),
+    JobRerun(String),
     Moved(&'static str),
 }
 
@@ -74,6 +77,12 @@ impl Route {
             ["api", "v1", "orchestrator", "jobs", id, "history"] => {
                 Some(Self::JobHistory((*id).to_owned()))
             }
+            ["api", "v1", "orchestrator", "jobs", id, "versions"] => {
+                Some(Self::JobVersions((*id).to_owned()))
+            }
+            ["api", "v1", "orchestrator", "jobs", id, "rerun"] => {
+                Some(Self::JobRerun((*id).to_owned()))
+            }
             _ => None,
         })
     }
@@ -83,6 +92,7 @@ impl Route {
         match self {
             Self::Jobs => "GET, HEAD, PUT, POST",
             Self::Job(_) => "GET, HEAD, DELETE",
+            Self::JobRerun(_) => "PUT",
             Self::AuthMethod(_) => "GET, HEAD, POST",
             Self::Config
             | Self::Auth
@@ -95,6 +105,7 @@ impl Route {
             | Self::Debug
             | Self::JobExecutions(_)
             | Self::JobHistory(_)
+            | Self::JobVersions(_)
             | Self::Moved(_) => "GET, HEAD",
         }
     }
@@ -203,6 +214,10 @@ async fn dispatch(
             (Route::Job(id), Some(bytes)) => job::stop(backend, id, query, bytes).await?,
             (Route::JobExecutions(id), _) => executions::get(backend, id, query).await?,
             (Route::JobHistory(id), _) => history::get(backend, id, query).await?,
+            (Route::JobVersions(id), _) => versions::get(backend, id, query).await?,
+            (Route::JobRerun(id), bytes) => {
+                versions::rerun(backend, id, query, bytes.unwrap_or_default()).await?
+            }
         }))
     };
     let limit = shared.limits.answer_time;
@@ -215,6 +230,7 @@ async fn dispatch(
             asked: match (&route, bytes) {
                 (Route::Jobs, Some(_)) => Asked::Submit,
                 (Route::Job(job), Some(_)) => Asked::Stop { job: job.clone() },
+                (Route::JobRerun(job), _) => Asked::Rerun { job: job.clone() },
                 _ => Asked::Read,
             },
         })

@@ -77,6 +77,18 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// True or false; false when absent.
+    pub(super) fn flag(&self, key: &str, problems: &mut Problems) -> bool {
+        match self.get(key) {
+            None => false,
+            Some(Json::Bool(value)) => *value,
+            Some(other) => {
+                self.wrong(key, "true or false", other, problems);
+                false
+            }
+        }
+    }
+
     /// A whole number; `None` when absent.
     pub(super) fn integer(&self, key: &str, problems: &mut Problems) -> Option<i64> {
         match self.get(key)? {

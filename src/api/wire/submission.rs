@@ -4,7 +4,9 @@ use super::Json;
 use super::fields::{Fields, Problems};
 use super::task::read_task;
 use crate::api::error::ApiError;
-use crate::model::{Constraint, Job, JobId, JobState, JobType, NodeId, Submission};
+use crate::model::{
+    Constraint, IfUnchanged, Job, JobId, JobState, JobType, NodeId, Stored, Submission,
+};
 use std::collections::BTreeMap;
 
 /// Meta keys that are the server's.
@@ -51,6 +53,10 @@ pub(in crate::api) fn read_submission(
             token.len()
         ));
     }
+    let if_unchanged = match request.flag("Force", &mut problems) {
+        true => IfUnchanged::RunAgain,
+        false => IfUnchanged::Refuse,
+    };
     let Some(json) = request.get("Job") else {
         problems.add("missing job");
         return Err(ApiError::Invalid(problems.into_lines()));
@@ -87,6 +93,8 @@ pub(in crate::api) fn read_submission(
         // The job alone: the request around it repeats the client's credential, which must not be stored.
         submitted: serde_json::to_vec(json).unwrap_or_default(),
         idempotency: (!token.is_empty()).then_some(token),
+        if_unchanged,
+        stored: Stored::Unread,
     };
     Ok((submission, warnings))
 }

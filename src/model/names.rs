@@ -1,0 +1,129 @@
+//! Which job has which name: a small index that is built while the store is scanned and kept by the agent.
+//!
+//! A name stands for one job of a namespace, so that a spec which is submitted again is the next version of its job. Names
+//! are kept as digests: ten thousand of them cost half a megabyte of memory, whatever they say.
+
+use super::{JobId, JobRecord};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// How many names are known: all of the live jobs and of the stored ones that retention leaves. Beyond it the oldest job is
+/// found by its id only, and a spec of its name is a new job.
+pub const NAMES_MAX: usize = 16_384;
+
+/// Names of jobs, live and ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobNames(BTreeMap<u128, Entry>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    /// The UUID of the job's id.
+    id: u128,
+    revision: u64,
+}
+
+/// A job that a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedJob {
+    /// Which.
+    pub id: JobId,
+    /// Its revision when it was noted last: what is read of an ended job must not be older.
+    pub revision: u64,
+}
+
+impl JobNames {
+    /// Notes a job under its name. Of two jobs by one name (stored before names were unique) the younger one has it; a job
+    /// that is only named by its id is not noted.
+    pub fn note(&mut self, record: &JobRecord) {
+        let job = &record.job;
+        if job.name == job.id.0 && job.version <= 1 {
+            return;
+        }
+        let Some(id) = uuid_of(&job.id) else { return };
+        let entry = Entry {
+            id,
+            revision: job.revision,
+        };
+        let kept = self
+            .0
+            .entry(digest(&job.namespace, &job.name))
+            .or_insert(entry);
+        if kept.id <= id {
+            *kept = entry;
+        }
+        if self.0.len() > NAMES_MAX
+            && let Some(oldest) = self.0.iter().min_by_key(|(_, entry)| entry.id)
+        {
+            let oldest = *oldest.0;
+            self.0.remove(&oldest);
+        }
+    }
+
+    /// The job of a name.
+    #[must_use]
+    pub fn find(&self, namespace: &str, name: &str) -> Option<NamedJob> {
+        let entry = self.0.get(&digest(namespace, name))?;
+        Some(NamedJob {
+            id: id_of(entry.id),
+            revision: entry.revision,
+        })
+    }
+}
+
+/// The id's UUID as a number, if it is an id of ours: `j-` and 32 lower-case digits in five groups.
+fn uuid_of(id: &JobId) -> Option<u128> {
+    let digits: String = id.0.strip_prefix("j-")?.split('-').collect();
+    let number = u128::from_str_radix(&digits, 16).ok()?;
+    (id_of(number) == *id).then_some(number)
+}
+
+fn id_of(number: u128) -> JobId {
+    let hex = format!("{number:032x}");
+    JobId(format!(
+        "j-{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    ))
+}
+
+fn digest(namespace: &str, name: &str) -> u128 {
+    let mut hasher = Sha256::new();
+    // The length first, so that no two pairs run into the same bytes.
+    hasher.update(
+        u64::try_from(namespace.len())
+            .unwrap_or(u64::MAX)
+            .to_be_bytes(),
+    );
+    hasher.update(namespace);
+    hasher.update(name);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize()[..16]);
+    u128::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_its_number_and_what_is_no_id_of_ours_has_none() {
+        let id = JobId::from("j-0f8fad5b-d9cb-769f-a165-70867728950e");
+        assert_eq!(uuid_of(&id).map(id_of), Some(id));
+        for text in [
+            "j-1",
+            "j-",
+            "0f8fad5b",
+            "j-0F8FAD5B-d9cb-769f-a165-70867728950e",
+        ] {
+            assert_eq!(uuid_of(&JobId::from(text)), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_means_another_job_in_another_namespace() {
+        assert_ne!(digest("a", "bc"), digest("ab", "c"));
+    }
+}
