@@ -83,6 +83,9 @@ impl Recent {
                 ApiRequest::Submit(_) => note(format_args!("request: submit")),
                 ApiRequest::Stop { job, .. } => note(format_args!("request: stop {job}")),
                 ApiRequest::Read { job } => note(format_args!("request: read {job}")),
+                ApiRequest::Rerun { job, .. } => note(format_args!("request: rerun {job}")),
+                // The name is a user's word, which this is not the place for.
+                ApiRequest::Find { .. } => note(format_args!("request: find")),
                 ApiRequest::List(_) => note(format_args!("request: list")),
                 ApiRequest::NodeInfo => note(format_args!("request: node")),
                 ApiRequest::Evidence => note(format_args!("request: evidence")),
