@@ -12,6 +12,7 @@
 //! | `sensors` | memory, pressure, temperature, power and disk of this moment |
 //! | `memory_controller` | whether the kernel can limit the memory of containers |
 //! | `process` | what this process weighs, and which build it is |
+//! | `papers` | what the system says of itself in small files, word for word |
 //! | `journal` | whether stderr leads to systemd's journal |
 //! | `distribution` | which packages this system takes, for the line that installs an engine |
 
@@ -22,6 +23,7 @@ mod error;
 mod facts;
 mod journal;
 mod memory_controller;
+mod papers;
 mod port_holder;
 mod process;
 mod sensors;
@@ -33,6 +35,7 @@ pub use error::BoardError;
 pub use facts::read_facts;
 pub use journal::stderr_is_journal;
 pub use memory_controller::read_memory_controller;
+pub use papers::read_papers;
 pub use port_holder::port_holder;
 pub use process::{read_build_id, read_process};
 pub use sensors::Sensors;

@@ -19,6 +19,7 @@ const NO_SUCH_HOST: &str = "failed to lookup address information";
 
 /// Where the API lives.
 const ORCHESTRATOR: &str = "/api/v1/orchestrator";
+const AGENT: &str = "/api/v1/agent";
 
 /// A node, as a client sees it.
 #[derive(Debug)]
@@ -134,6 +135,12 @@ impl Client {
     /// `GET` below the orchestrator; `path` starts with `/` and is escaped.
     pub(super) fn get(&self, path: &str) -> Result<Reply, ClientError> {
         self.read(self.with_token(self.agent.get(self.url(path))).call())
+    }
+
+    /// `GET` of what a node says of itself; `path` starts with `/`.
+    pub(super) fn agent(&self, path: &str) -> Result<Reply, ClientError> {
+        let url = format!("{}{AGENT}{path}", self.target.base_url());
+        self.read(self.with_token(self.agent.get(url)).call())
     }
 
     /// `PUT` of a JSON body.

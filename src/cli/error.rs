@@ -53,6 +53,13 @@ pub(super) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A file for the user.
+    #[error("cannot write \"{path}\"")]
+    FileNotWritten {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
     /// No node has lived in this data directory.
     #[error("no node has started in \"{dir}\" yet")]
     NoIdentity { dir: String },
@@ -113,6 +120,9 @@ impl CliError {
             Self::PortTaken { flag, .. } => {
                 format!("stop it, or give another {flag} to run beside it")
             }
+            Self::FileNotWritten { .. } => {
+                "give another place with --output, or - for stdout".to_owned()
+            }
             Self::Output(_)
             | Self::Signals(_)
             | Self::File { .. }
@@ -147,6 +157,7 @@ impl From<&CliError> for ExitCode {
             | CliError::Output(_)
             | CliError::Signals(_)
             | CliError::File { .. }
+            | CliError::FileNotWritten { .. }
             | CliError::NoIdentity { .. }
             | CliError::Identity(_)
             | CliError::Engine { .. } => FAILED,

@@ -23,6 +23,7 @@ mod argv;
 mod client;
 mod commands;
 mod console;
+mod debug;
 mod error;
 mod help;
 mod id;
@@ -92,5 +93,6 @@ fn perform(
         Command::Job(args) => job::job(&args, around(), console),
         Command::Image(args) => image::image(&args, around(), console),
         Command::Id(args) => id::id(&args, around(), console),
+        Command::Debug(args) => debug::debug(&args, around(), console),
     }
 }

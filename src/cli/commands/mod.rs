@@ -1,5 +1,6 @@
 //! The commands and their flags. Doc comments are the help.
 
+mod debug;
 mod job;
 mod local;
 mod run;
@@ -7,6 +8,7 @@ mod serve;
 
 use argh::{ArgsInfo, FromArgs};
 
+pub(super) use debug::Debug;
 pub(super) use job::{Job, JobCommand, JobDescribe, JobList, JobStop};
 pub(super) use local::{Id, Image, ImageCommand, ImageLoad, Version};
 pub(super) use run::Run;
@@ -34,5 +36,6 @@ pub(super) enum Command {
     Job(Job),
     Image(Image),
     Id(Id),
+    Debug(Debug),
     Version(Version),
 }

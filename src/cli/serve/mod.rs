@@ -3,6 +3,7 @@
 //! Everything is validated before anything is bound or written. SIGTERM, SIGINT and SIGHUP stop the node: it takes no
 //! more work, flushes, and leaves its containers running for the next start.
 
+mod crash;
 mod report;
 
 use super::commands::Serve;
@@ -11,9 +12,10 @@ use super::{CliError, Ended};
 use crate::board::{BootClock, port_holder, read_build_id, stderr_is_journal};
 use crate::config::{Config, ConfigError, LogFormat, Raw, Surroundings, Wrong};
 use crate::model::Origin;
-use crate::node::{Evidence, Node, NodeError, Taken};
+use crate::node::{Evidence, Node, NodeError, NodeEvent, Taken};
 use crate::swarm::{PeerAddressError, parse_peer};
 use async_signal::{Signal, Signals};
+use crash::CrashReport;
 use futures_lite::StreamExt as _;
 use report::Report;
 use std::path::Path;
@@ -25,6 +27,7 @@ const ROOT: &str = "/";
 pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError> {
     let uid = around.uid;
     let is_journal = stderr_is_journal(around.variable("JOURNAL_STREAM"));
+    let is_to_crash = crash::PLANTED.is_some_and(|name| around.variable(name).is_some());
     let config = Config::resolve(&Raw {
         flags: args.flags,
         around,
@@ -44,6 +47,13 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
         BootClock::read(Path::new(ROOT)),
         evidence.log.clone(),
     );
+    CrashReport {
+        data_dir: config.data_dir.value.clone(),
+        recent: evidence.recent.clone(),
+        build_id: evidence.build_id.clone(),
+        clock: BootClock::read(Path::new(ROOT)),
+    }
+    .install();
     report::settings(&config);
     // Before the node takes its place, so that a signal in between stops it cleanly.
     let mut signals =
@@ -57,7 +67,11 @@ pub(super) fn serve(args: Serve, around: Surroundings) -> Result<Ended, CliError
             log::info!("stopping ({signal:?}); containers go on");
         }
     };
-    node.run(stop, |event| report.event(&event))?;
+    node.run(stop, |event| {
+        report.event(&event);
+        let is_away = matches!(event, NodeEvent::EngineAway { .. });
+        assert!(!(is_to_crash && is_away), "CODLING_TEST_PANIC asks for it");
+    })?;
     log::info!("stopped");
     log::logger().flush();
     Ok(Ended::WELL)

@@ -2,7 +2,7 @@
 //!
 //! An idle node says nothing. A state that lasts is told once.
 
-use crate::config::Config;
+use crate::config::{Config, redacted};
 use crate::model::{ConditionChange, ConditionKind, Origin, Resources};
 use crate::node::{NodeEvent, Started, engine_hint};
 use crate::swarm::HostEvent;
@@ -16,7 +16,12 @@ const CLIENT_PORT: u16 = 1_234;
 pub(super) fn settings(config: &Config) {
     log::info!("codling {} starts", env!("CARGO_PKG_VERSION"));
     for line in config.lines() {
-        log::info!("--{} {} ({})", line.name, line.value, line.origin);
+        log::info!(
+            "--{} {} ({})",
+            line.name,
+            redacted(&line.value),
+            line.origin
+        );
     }
     for note in &config.notes {
         log::warn!("{note}");
