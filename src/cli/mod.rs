@@ -31,6 +31,7 @@ mod image;
 mod interrupt;
 mod job;
 mod logger;
+mod node;
 mod run;
 mod serve;
 mod surroundings;
@@ -91,6 +92,7 @@ fn perform(
         Command::Serve(args) => serve::serve(args, around()),
         Command::Run(args) => run::run(&args, around(), console),
         Command::Job(args) => job::job(&args, around(), console),
+        Command::Node(args) => node::node(&args, around(), console),
         Command::Image(args) => image::image(&args, around(), console),
         Command::Id(args) => id::id(&args, around(), console),
         Command::Debug(args) => debug::debug(&args, around(), console),

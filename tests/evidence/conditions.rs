@@ -3,6 +3,7 @@
 use crate::support::engine::{Play, ScriptedEngine};
 use crate::support::jobs::command;
 use crate::support::node::TestNode;
+use crate::support::program::Program;
 use crate::support::wait;
 use serde_json::{Value, json};
 use std::fs;
@@ -134,4 +135,24 @@ fn a_weak_supply_and_an_absent_engine_are_shown_together_with_what_to_do() {
     engine.come_back();
     node.ended(&node.submit(&command("a", &["go"])));
     shows(&node, &["store_in_memory", "under_voltage", "throttled"]);
+}
+
+#[test]
+fn the_command_line_shows_what_is_wrong_since_when_and_what_to_do() {
+    let (dir, board) = (tempfile::tempdir().unwrap(), Board::raspberry_pi());
+    let engine = ScriptedEngine::start();
+    engine.say("MemoryLimit", json!(false));
+    let node = TestNode::start_in(dir.path(), &engine, board.root(), &[]);
+    shows(&node, &["memory_limits_off"]);
+    let ended = Program::new(&["node", "describe"]).api(node.api).run();
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    for part in [
+        &format!("Node        {}", node.id),
+        ", without memory limits",
+        "(rule: a share of the cores",
+        "  memory_limits_off since 20",
+        "    hint: append to the one line in /boot/firmware/cmdline.txt",
+    ] {
+        assert!(ended.out.contains(part), "{part}\n{}", ended.out);
+    }
 }

@@ -34,7 +34,9 @@ const COMMANDS: &[&str] = &[
     "scripts/engine",
     "scripts/hooks/pre-push",
     "scripts/quickstart",
+    "scripts/release",
     "scripts/size",
+    "scripts/symbols",
     "scripts/test",
     "scripts/toolchain",
 ];

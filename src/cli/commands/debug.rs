@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-/// gather what helps to find a cause into one file, without secrets
+/// gather what helps to find a cause, without secrets
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,

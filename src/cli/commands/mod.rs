@@ -3,6 +3,7 @@
 mod debug;
 mod job;
 mod local;
+mod node;
 mod run;
 mod serve;
 
@@ -11,6 +12,7 @@ use argh::{ArgsInfo, FromArgs};
 pub(super) use debug::Debug;
 pub(super) use job::{Job, JobCommand, JobDescribe, JobList, JobStop};
 pub(super) use local::{Id, Image, ImageCommand, ImageLoad, Version};
+pub(super) use node::{Node, NodeCommand, NodeDescribe, NodeList};
 pub(super) use run::Run;
 pub(super) use serve::Serve;
 
@@ -34,6 +36,7 @@ pub(super) enum Command {
     Serve(Serve),
     Run(Run),
     Job(Job),
+    Node(Node),
     Image(Image),
     Id(Id),
     Debug(Debug),
