@@ -19,15 +19,35 @@ const REMOVAL_MAX: Duration = Duration::from_secs(10);
 /// Between two looks at a container, at first, and at the engine's list: about what a look costs the engine.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// A private engine of the measurement.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Podman,
+    Docker,
+}
+
+impl Kind {
+    /// The log that codling asks for, with the same cap.
+    fn log(self) -> Value {
+        match self {
+            Self::Podman => json!({"Type": "k8s-file", "Config": {"max-size": "16777216"}}),
+            Self::Docker => json!({
+                "Type": "local",
+                "Config": {"max-size": "8388608", "max-file": "2", "compress": "false"},
+            }),
+        }
+    }
+}
+
 /// Create, start, await the end on a pidfd, read exit code and output, remove.
-pub(super) fn run(engine: &Path, image: &str) -> Timing {
+pub(super) fn run(kind: Kind, engine: &Path, image: &str) -> Timing {
     let began = Instant::now();
     let created = expect(
         unix(
             engine,
             "POST",
             "/v1.40/containers/create",
-            Some(&settings(image)),
+            Some(&settings(kind, image)),
         ),
         201,
     );
@@ -47,7 +67,7 @@ pub(super) fn run(engine: &Path, image: &str) -> Timing {
     }
     // With growing pauses, as codling does: looks in quick succession hold up the engine's own clean-up.
     let mut pause = LOOK;
-    while inspect(engine, &id)["State"]["Status"] != "exited" {
+    while !has_ended(&inspect(engine, &id)["State"]) {
         std::thread::park_timeout(pause);
         pause *= 2;
     }
@@ -77,7 +97,7 @@ pub(super) fn run(engine: &Path, image: &str) -> Timing {
 }
 
 /// What codling sends for the job that `Node::submit` describes.
-fn settings(image: &str) -> Value {
+fn settings(kind: Kind, image: &str) -> Value {
     json!({
         "Image": image,
         "Cmd": ["echo", "hi"],
@@ -95,7 +115,7 @@ fn settings(image: &str) -> Value {
                 {"Name": "nofile", "Soft": 1024, "Hard": 4096},
                 {"Name": "nproc", "Soft": 16384, "Hard": 16384},
             ],
-            "LogConfig": {"Type": "k8s-file", "Config": {"max-size": "16777216"}},
+            "LogConfig": kind.log(),
         },
     })
 }
@@ -105,6 +125,12 @@ fn inspect(engine: &Path, id: &str) -> Value {
         unix(engine, "GET", &format!("/v1.40/containers/{id}/json"), None),
         200,
     )
+}
+
+/// Podman says `stopped` with a time before its clean-up, and `exited` after it; either has code and log.
+fn has_ended(state: &Value) -> bool {
+    let finished = state["FinishedAt"].as_str().unwrap_or_default();
+    state["Status"] == "exited" || state["Status"] == "stopped" && !finished.starts_with("0001")
 }
 
 fn await_end(pid: i32) {

@@ -96,7 +96,34 @@ impl Node {
         });
     }
 
-    fn await_answer(&self, path: &str, good: impl Fn(&serde_json::Value) -> bool) {
+    /// Waits until the job's container runs; the id of its execution.
+    pub(super) fn await_running(&self, id: &str) -> String {
+        let path = format!("/api/v1/orchestrator/jobs/{id}/executions");
+        let mut execution = String::new();
+        self.await_answer(&path, |body| {
+            let first = &body["Items"][0];
+            execution = first["ID"].as_str().unwrap_or_default().to_owned();
+            first["ComputeState"]["StateType"] == 6
+        });
+        execution
+    }
+
+    /// Stops the job and waits until its container has ended.
+    pub(super) fn stop_job(&self, id: &str) {
+        let path = format!("/api/v1/orchestrator/jobs/{id}");
+        let answer = loopback(self.port, "DELETE", &path, None).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        self.await_answer(&format!("{path}/executions"), |body| {
+            body["Items"][0]["ComputeState"]["StateType"] == 11
+        });
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn await_answer(&self, path: &str, mut good: impl FnMut(&serde_json::Value) -> bool) {
         let began = Instant::now();
         loop {
             if let Ok(answer) = loopback(self.port, "GET", path, None)
