@@ -59,7 +59,7 @@ pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request,
             return Err(walk.unknown_flag(word));
         } else if walk.takes_command() {
             walk.descend(word)?;
-        } else if walk.next_is_greedy() {
+        } else if walk.takes_the_rest() {
             walk.positional_rest(std::iter::once(word).chain(rest))?;
             break;
         } else {
@@ -102,9 +102,11 @@ fn help_for(commands: &[&str]) -> Result<String, UsageError> {
 struct Walk<'a> {
     info: CommandInfoWithArgs,
     path: String,
+    /// Commands and flags.
     out: Vec<&'a str>,
     seen: Vec<&'static str>,
-    positionals: usize,
+    /// What argh must not take for flags: `-` is a file name.
+    words: Vec<&'a str>,
 }
 
 impl<'a> Walk<'a> {
@@ -114,7 +116,7 @@ impl<'a> Walk<'a> {
             path: "codling".to_owned(),
             out: Vec::new(),
             seen: Vec::new(),
-            positionals: 0,
+            words: Vec::new(),
         }
     }
 
@@ -211,31 +213,30 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn next_is_greedy(&self) -> bool {
-        self.info
-            .positionals
-            .get(self.positionals)
-            .is_some_and(|next| next.optionality == Optionality::Greedy)
+    /// Whether the next word and all behind it belong to the last argument.
+    fn takes_the_rest(&self) -> bool {
+        self.info.positionals.last().is_some_and(|last| {
+            last.optionality == Optionality::Greedy
+                && self.words.len() + 1 >= self.info.positionals.len()
+        })
     }
 
     fn positional(&mut self, word: &'a str) -> Result<(), UsageError> {
-        if self.positionals >= self.info.positionals.len() {
+        if self.words.len() >= self.info.positionals.len() {
             return Err(UsageError::UnexpectedWord {
                 path: self.path.clone(),
                 word: word.to_owned(),
             });
         }
-        self.positionals += 1;
-        self.out.push(word);
+        self.words.push(word);
         Ok(())
     }
 
     /// Nothing from here on is a flag.
     fn positional_rest(&mut self, rest: impl Iterator<Item = &'a str>) -> Result<(), UsageError> {
-        self.out.push("--");
         for word in rest {
-            if self.next_is_greedy() {
-                self.out.push(word);
+            if self.takes_the_rest() {
+                self.words.push(word);
             } else {
                 self.positional(word)?;
             }
@@ -243,21 +244,27 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<&'a str>, UsageError> {
+    fn finish(mut self) -> Result<Vec<&'a str>, UsageError> {
         if self.takes_command() {
             return Err(UsageError::NoCommand {
                 page: help::page(&self.path, &self.info),
                 path: self.path,
             });
         }
-        match self.info.positionals.get(self.positionals) {
+        match self.info.positionals.get(self.words.len()) {
             Some(missing) if missing.optionality == Optionality::Required => {
                 Err(UsageError::MissingArgument {
                     path: self.path,
                     what: missing.name.to_owned(),
                 })
             }
-            _ => Ok(self.out),
+            _ => {
+                if !self.words.is_empty() {
+                    self.out.push("--");
+                    self.out.append(&mut self.words);
+                }
+                Ok(self.out)
+            }
         }
     }
 }

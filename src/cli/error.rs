@@ -60,6 +60,12 @@ pub(super) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A file that holds no job that could be sent: a line for each problem.
+    #[error("{}", lines.join("\n"))]
+    JobFile { lines: Vec<String> },
+    /// A job file that the node refused: its problems, each with its line of the file.
+    #[error("{}", lines.join("\n"))]
+    JobRefused { lines: Vec<String>, hint: String },
     /// No node has lived in this data directory.
     #[error("no node has started in \"{dir}\" yet")]
     NoIdentity { dir: String },
@@ -109,6 +115,10 @@ impl CliError {
             Self::Usage(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Client(error) | Self::NotRun(error) => error.hint().to_owned(),
+            Self::JobRefused { hint, .. } => hint.clone(),
+            Self::JobFile { .. } => {
+                "nothing was sent; codling job run --help shows a job".to_owned()
+            }
             Self::NoIdentity { .. } => {
                 "codling serve makes a node there when it first starts".to_owned()
             }
@@ -145,8 +155,8 @@ fn node_hint(error: &NodeError) -> &'static str {
 impl From<&CliError> for ExitCode {
     fn from(error: &CliError) -> Self {
         Self::from(match error {
-            CliError::Usage(_) | CliError::Config(_) => BAD_USAGE,
-            CliError::NotRun(_) => NEVER_RAN,
+            CliError::Usage(_) | CliError::Config(_) | CliError::JobFile { .. } => BAD_USAGE,
+            CliError::NotRun(_) | CliError::JobRefused { .. } => NEVER_RAN,
             CliError::PortTaken { .. } => PLACE_TAKEN,
             CliError::Node(error) => match (error, error.taken()) {
                 (NodeError::Peer(_), _) => BAD_USAGE,

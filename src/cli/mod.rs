@@ -5,7 +5,7 @@
 //!             |  help.rs, usage.rs                                     |
 //!             `- help and version end here,                            |- serve/   builds a Config, starts the node
 //!                whatever the environment holds                        |- run/     submits a job and follows it
-//!                                                                      |- job, id, image, version
+//!                                                                      |- job/, id, image, version
 //!                                                                      `- client.rs: HTTP to a running node
 //! ```
 //!
@@ -30,6 +30,7 @@ mod id;
 mod image;
 mod interrupt;
 mod job;
+mod jobfile;
 mod logger;
 mod node;
 mod run;
@@ -38,6 +39,7 @@ mod surroundings;
 mod table;
 mod usage;
 mod version;
+mod watch;
 mod wire;
 
 use argv::Request;

@@ -103,6 +103,8 @@ pub(super) struct Execution {
     pub(super) node_id: String,
     pub(super) compute_state: ExecutionState,
     pub(super) run_output: Option<RunOutput>,
+    /// Unix nanoseconds; 0 when the clock was not set.
+    pub(super) create_time: i64,
 }
 
 #[derive(Debug, Default, Deserialize)]

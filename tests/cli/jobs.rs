@@ -136,6 +136,47 @@ fn a_description_holds_state_executions_output_and_history() {
 }
 
 #[test]
+fn history_and_executions_are_tables_of_what_the_api_said() {
+    let api = FakeApi::start(|asked| {
+        let items = if asked.path.contains("/history") {
+            json!([{ "Time": "2025-06-01T12:00:00Z", "Event": { "Topic": "Submission", "Message": "Job submitted" } }])
+        } else {
+            json!([
+                { "ID": "e-1", "NodeID": "n-1", "CreateTime": 1_748_779_200_123_456_789_i64,
+                  "ComputeState": { "StateType": 9 }, "RunOutput": { "ExitCode": 0 } },
+                { "ID": "e-2", "NodeID": "n-2", "ComputeState": { "StateType": 4, "Message": "too small" } },
+            ])
+        };
+        Say::Json(200, json!({ "NextToken": "", "Items": items }))
+    });
+    let history = Program::new(&["job", "history", "j-1", "--limit", "5"])
+        .api(api.addr)
+        .run();
+    assert_eq!(
+        history.out,
+        "TIME                  TOPIC       EVENT\n2025-06-01T12:00:00Z  Submission  Job submitted\n"
+    );
+    let executions = Program::new(&["job", "executions", "j-1"])
+        .api(api.addr)
+        .run();
+    assert_eq!(
+        executions.out,
+        "EXECUTION  STATE              CODE  CREATED               NODE  REASON\n\
+         e-1        Completed          0     2025-06-01T12:00:00Z  n-1\n\
+         e-2        AskForBidRejected  -     -                     n-2   too small\n"
+    );
+    let paths: Vec<String> = api.asked().into_iter().map(|asked| asked.path).collect();
+    let base = "/api/v1/orchestrator/jobs/j-1";
+    assert_eq!(
+        paths,
+        [
+            format!("{base}/history?event_type=all&limit=5"),
+            format!("{base}/executions")
+        ]
+    );
+}
+
+#[test]
 fn stop_asks_once_with_a_reason() {
     let api = FakeApi::start(|_| Say::Json(200, json!({ "EvaluationID": "v-1" })));
     let ended = Program::new(&["job", "stop", "j-1"]).api(api.addr).run();

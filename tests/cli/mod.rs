@@ -3,6 +3,7 @@
 //! `fake_api` plays the node where a test needs one that misbehaves on cue; `serve` tests start the real one.
 
 mod help;
+mod jobfile;
 mod jobs;
 mod log;
 mod real;
@@ -12,3 +13,4 @@ mod script;
 mod serve;
 mod token;
 mod usage;
+mod watch;

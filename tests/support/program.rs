@@ -1,7 +1,7 @@
 //! The real binary, run as a user would.
 
 use super::wait;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 #[derive(Debug)]
 pub(crate) struct Program {
     command: Command,
+    stdin: Option<String>,
 }
 
 /// How it ended.
@@ -47,7 +48,16 @@ impl Program {
     pub(crate) fn other(path: &str, args: &[&str]) -> Self {
         let mut command = Command::new(path);
         command.args(args).env_clear().current_dir("/");
-        Self { command }
+        Self {
+            command,
+            stdin: None,
+        }
+    }
+
+    /// With `text` to read, up to a pipe's size.
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
+        self.stdin = Some(text.to_owned());
+        self
     }
 
     /// With a variable.
@@ -71,13 +81,20 @@ impl Program {
     /// Starts it.
     #[track_caller]
     pub(crate) fn start(mut self) -> Running {
+        let stdin = match self.stdin {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        };
         let mut child = self
             .command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
+        if let (Some(text), Some(mut stdin)) = (self.stdin, child.stdin.take()) {
+            stdin.write_all(text.as_bytes()).expect("it is read");
+        }
         let out = Capture::start(child.stdout.take().expect("it is piped"));
         let err = Capture::start(child.stderr.take().expect("it is piped"));
         Running { child, out, err }
@@ -88,6 +105,11 @@ impl Running {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What stdout holds so far.
+    pub(crate) fn out(&self) -> String {
+        self.out.text()
     }
 
     /// What stderr holds so far.

@@ -10,7 +10,9 @@ mod serve;
 use argh::{ArgsInfo, FromArgs};
 
 pub(super) use debug::Debug;
-pub(super) use job::{Job, JobCommand, JobDescribe, JobList, JobStop};
+pub(super) use job::{
+    Job, JobCommand, JobDescribe, JobExecutions, JobHistory, JobList, JobRun, JobStop,
+};
 pub(super) use local::{Id, Image, ImageCommand, ImageLoad, Version};
 pub(super) use node::{Node, NodeCommand, NodeDescribe, NodeList};
 pub(super) use run::Run;

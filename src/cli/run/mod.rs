@@ -1,7 +1,8 @@
-//! `codling run`: submit a job, follow it to its end, end as it ended.
+//! `codling run` and `codling job run`: submit a job, follow it to its end, end as it ended.
 //!
 //! ```text
 //!  spec.rs      flags to the job's JSON
+//!  jobfile/     or a file to the same
 //!  wanted.rs    what is shown of it, and until when
 //!  submit       PUT, with an idempotency token; asked again under the same token while the outcome is unknown
 //!  follow.rs    GET history, page by page, until its token is empty (rest-api.md 7.2)
@@ -18,11 +19,12 @@ mod submission;
 mod wanted;
 
 use super::client::{Client, ClientError, Reply, Retry};
-use super::commands::Run;
+use super::commands::{JobRun, Run};
 use super::console::{Console, plain};
 use super::error::INTERRUPTED;
 use super::interrupt::{Interrupts, Waited};
 use super::job::ask_to_stop;
+use super::jobfile;
 use super::surroundings::raw;
 use super::wire::Submitted;
 use super::{CliError, Ended};
@@ -56,6 +58,45 @@ pub(super) fn run(
         [("api-host", &args.api_host), ("api-port", &args.api_port)],
     ))?;
     perform(&client, &submission, wanted, console)
+}
+
+/// Performs `codling job run FILE`.
+pub(super) fn run_file(
+    args: &JobRun,
+    around: Surroundings,
+    console: &mut Console,
+) -> Result<Ended, CliError> {
+    let wanted = Wanted::read(Switches {
+        json: args.json,
+        id_only: args.id_only,
+        detach: args.detach,
+    })?;
+    let mut document = jobfile::read(&args.file)?;
+    let job = std::mem::take(&mut document.job);
+    if args.dry_run {
+        console.line(&format!("{job:#}"))?;
+        return Ok(Ended::WELL);
+    }
+    let submission = match document.token.take() {
+        Some(token) => Submission { job, token },
+        None => Submission::of(job),
+    };
+    let client = Client::new(&raw(
+        around,
+        [("api-host", &args.api_host), ("api-port", &args.api_port)],
+    ))?;
+    perform(&client, &submission, wanted, console).map_err(|error| match error {
+        CliError::NotRun(ClientError::Refused {
+            status: 400,
+            message,
+            hint,
+            ..
+        }) => CliError::JobRefused {
+            lines: document.locate(&message),
+            hint,
+        },
+        other => other,
+    })
 }
 
 /// From a submission to the end that is wanted.

@@ -8,8 +8,8 @@ const TOKEN_BYTES: usize = 16;
 /// A job under one idempotency token: however often it is sent, it is taken once.
 #[derive(Debug)]
 pub(super) struct Submission {
-    job: Value,
-    token: String,
+    pub(super) job: Value,
+    pub(super) token: String,
 }
 
 impl Submission {
