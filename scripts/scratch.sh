@@ -20,6 +20,13 @@ use_client() { # NAME
     eval "$lines"
 }
 
+# Sets the CODLING_TEST_... variables that tests find the binaries of ARM boards by.
+use_boards() {
+    local lines
+    lines=$(scripts/cross aarch64 armv7)
+    eval "$lines"
+}
+
 make_scratch() { # NAME
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/codling-$1.XXXXXX")
     trap remove_scratch EXIT

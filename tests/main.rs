@@ -48,5 +48,7 @@ mod interop;
 mod api;
 // The real binary: command lines, exit codes, every ending of a job.
 mod cli;
+// The binaries of ARM boards, under QEMU.
+mod cross;
 // A fleet in virtual time.
 mod sim;
