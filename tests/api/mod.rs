@@ -19,6 +19,8 @@ mod list;
 mod login;
 // The node list.
 mod nodes;
+// Jobs written in odd ways.
+mod odd_clients;
 // Every refusal, with its status, code and hint.
 mod refusals;
 // Our bodies have the keys and types of the recorded ones.

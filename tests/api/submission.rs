@@ -243,7 +243,10 @@ fn each_rule_refuses_what_breaks_it_and_nothing_else() {
             job("Tasks", json!([null])),
             "Job.Tasks[0] must be an object",
         ),
-        (job("Count", json!(1.5)), "Job.Count must be a whole number"),
+        (
+            job("Count", json!(1.5)),
+            "Job.Count must be a whole number, not 1.5",
+        ),
         (
             job("Count", json!(1_001)),
             "the job count is too large: 1001 > 1000",
@@ -254,7 +257,7 @@ fn each_rule_refuses_what_breaks_it_and_nothing_else() {
         ),
         (
             job("Name", json!("a\u{0}")),
-            "the job's name must not contain NUL",
+            "Job.Name must not contain NUL",
         ),
         (
             job(
@@ -366,6 +369,11 @@ fn each_rule_refuses_what_breaks_it_and_nothing_else() {
 fn an_answer_stays_small_however_many_problems_there_are() {
     let server = World::default().serve();
     let tasks: Vec<Value> = (0..1_000).map(|_| json!({})).collect();
+    let message = server
+        .put(JOBS, &job("Tasks", json!(tasks)))
+        .refused(400, "ValidationError");
+    assert_eq!(message, "Job.Tasks has too many items: 1000 > 256");
+    let tasks: Vec<Value> = (0..256).map(|_| json!({})).collect();
     let message = server
         .put(JOBS, &job("Tasks", json!(tasks)))
         .refused(400, "ValidationError");

@@ -62,6 +62,18 @@ impl Json {
             .filter(|value| **value != Self::Null)
     }
 
+    /// Whether any text in it, key or value, contains NUL.
+    pub(in crate::api) fn has_nul(&self) -> bool {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => false,
+            Self::Text(text) => text.contains('\0'),
+            Self::List(items) => items.iter().any(Self::has_nul),
+            Self::Object(entries) => entries
+                .iter()
+                .any(|(key, value)| key.contains('\0') || value.has_nul()),
+        }
+    }
+
     /// What a person calls this kind of value.
     pub(in crate::api) fn kind(&self) -> &'static str {
         match self {

@@ -63,15 +63,6 @@ pub(in crate::api) fn read_submission(
     };
     let fields = Fields::of(json, "Job", &mut problems);
     let job_type = read_type(&fields, &mut problems);
-    if let Some(unsupported @ (JobType::Service | JobType::Daemon | JobType::Ops)) = job_type {
-        return Err(ApiError::NotImplemented {
-            what: format!(
-                "jobs of type {} are not run here yet",
-                type_word(unsupported)
-            ),
-            hint: "submit it with Type batch",
-        });
-    }
     let mut warnings = Vec::new();
     let mut job = read_job(
         &fields,
@@ -82,6 +73,15 @@ pub(in crate::api) fn read_submission(
     let problems = problems.into_lines();
     if !problems.is_empty() {
         return Err(ApiError::Invalid(problems));
+    }
+    if job.job_type != JobType::Batch {
+        return Err(ApiError::NotImplemented {
+            what: format!(
+                "jobs of type {} are not run here yet",
+                type_word(job.job_type)
+            ),
+            hint: "submit it with Type batch",
+        });
     }
     for (key, value) in envelope.client {
         if !value.is_empty() && value.len() <= CLIENT_ID_MAX {
@@ -130,15 +130,11 @@ fn read_job(
     problems: &mut Problems,
     warnings: &mut Vec<String>,
 ) -> Job {
-    let name = fields.text("Name", problems);
-    let namespace = fields.text("Namespace", problems).trim().to_owned();
-    for (what, text) in [("name", &name), ("namespace", &namespace)] {
-        if text.contains('\0') {
-            problems.add(format!("the job's {what} must not contain NUL"));
-        }
-    }
+    let name = fields.name("Name", problems);
+    let namespace = fields.name("Namespace", problems).trim().to_owned();
     let mut tasks = fields.objects("Tasks", problems);
-    if tasks.is_empty() {
+    let are_there = matches!(fields.get("Tasks"), Some(Json::List(items)) if !items.is_empty());
+    if !are_there {
         problems.add("missing job tasks");
     }
     let mut read: Vec<_> = tasks.iter().map(|task| read_task(task, problems)).collect();
@@ -159,7 +155,7 @@ fn read_job(
         },
         job_type,
         priority: fields.integer("Priority", problems).unwrap_or_default(),
-        count: read_count(fields, problems),
+        count: read_count(fields, job_type, problems),
         constraints: fields
             .objects("Constraints", problems)
             .iter()
@@ -182,10 +178,15 @@ fn read_job(
     }
 }
 
-fn read_count(fields: &Fields<'_>, problems: &mut Problems) -> u32 {
+fn read_count(fields: &Fields<'_>, job_type: JobType, problems: &mut Problems) -> u32 {
     let count = fields.integer("Count", problems).unwrap_or(1);
     if count < 0 {
         problems.add(format!("the job count must be 0 or more, not {count}"));
+    } else if count > 1 && matches!(job_type, JobType::Daemon | JobType::Ops) {
+        problems.add(format!(
+            "the job count of a {} job must be 0 or 1, not {count}: it runs on every node that fits",
+            type_word(job_type)
+        ));
     } else if count > COUNT_MAX {
         problems.add(format!("the job count is too large: {count} > {COUNT_MAX}"));
     }
@@ -194,7 +195,7 @@ fn read_count(fields: &Fields<'_>, problems: &mut Problems) -> u32 {
 
 fn read_constraint(fields: &Fields<'_>, problems: &mut Problems) -> Constraint {
     let constraint = Constraint {
-        key: fields.text("Key", problems),
+        key: fields.name("Key", problems),
         operator: fields.text("Operator", problems),
         values: fields.texts("Values", problems),
     };
@@ -214,6 +215,15 @@ fn read_constraint(fields: &Fields<'_>, problems: &mut Problems) -> Constraint {
             "constraint \"{key}\": operator \"{}\" {wrong}",
             constraint.operator
         ));
+    }
+    let must_count = matches!(constraint.operator.as_str(), "gt" | "lt");
+    for value in constraint.values.iter().filter(|_| must_count) {
+        if value.parse::<i64>().is_err() {
+            problems.add(format!(
+                "constraint \"{key}\": operator \"{}\" needs a whole number, not \"{value}\"",
+                constraint.operator
+            ));
+        }
     }
     constraint
 }

@@ -7,12 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads one task. Unknown types of engines, publishers and sources pass: no node fits them, and the job will say so.
 pub(super) fn read_task(fields: &Fields<'_>, problems: &mut Problems) -> Task {
-    let name = fields.text("Name", problems);
+    let name = fields.name("Name", problems);
     if name.trim().is_empty() {
         problems.add(format!("{} is missing", fields.at("Name")));
-    }
-    if name.contains('\0') {
-        problems.add(format!("{} must not contain NUL", fields.at("Name")));
     }
     let engine = match fields.object("Engine", problems) {
         Some(engine) => read_spec(&engine, problems),
@@ -78,8 +75,6 @@ fn check_env(fields: &Fields<'_>, env: &BTreeMap<String, String>, problems: &mut
             Some(format!("{at}: \"{name}\" must not start with BACALHAU_"))
         } else if value.is_empty() {
             Some(format!("{at}: \"{name}\" must not be empty"))
-        } else if value.contains('\0') {
-            Some(format!("{at}: \"{name}\" must not contain NUL"))
         } else {
             None
         }
