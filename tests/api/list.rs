@@ -80,6 +80,55 @@ fn pages_of_every_size_in_both_orders_hold_every_job_once() {
 }
 
 #[test]
+fn by_the_last_change_every_job_is_there_once_too_and_the_latest_can_come_first() {
+    let mut world = mixed(300);
+    let changed = |n: u32| u64::from(n * 7 % 101);
+    for (n, record) in (1..=300)
+        .map(|n| (n, job_id(n)))
+        .flat_map(|(n, id)| {
+            let live = world.live.get(&id).cloned();
+            let stored = world.stored.get(&id).cloned();
+            live.into_iter()
+                .chain(stored)
+                .map(move |record| (n, record))
+        })
+        .collect::<Vec<_>>()
+    {
+        let mut record = record;
+        record.job.modified = Some(codling::model::UnixMs(changed(n)));
+        let side = match world.live.contains_key(&record.job.id) {
+            true => &mut world.live,
+            false => &mut world.stored,
+        };
+        side.insert(record.job.id.clone(), record);
+    }
+    world.store_rows_max = 50;
+    let server = world.serve();
+    let mut expected: Vec<u32> = (1..=300).collect();
+    expected.sort_by_key(|n| (changed(*n), *n));
+    for limit in [0, 1, 17, 300] {
+        let query = format!("order_by=modified_at&limit={limit}");
+        if limit != 1 {
+            assert_eq!(
+                all_pages(&server, &query),
+                ids(expected.iter().copied()),
+                "{query}"
+            );
+        }
+        let (first, token) = page(&server, &format!("{query}&reverse=true"));
+        let size = first.len();
+        let latest = expected.iter().rev().copied().take(size);
+        assert_eq!(
+            (first, token.is_empty()),
+            (ids(latest), size == 300),
+            "{query}"
+        );
+    }
+    let mine = page(&server, "order_by=modified_at&labels=team%3Dnosuch");
+    assert_eq!(mine, (vec![], String::new()));
+}
+
+#[test]
 fn a_live_row_wins_over_the_stored_one() {
     let server = mixed(3).serve();
     let body: Value = server.get("/api/v1/orchestrator/jobs").ok();

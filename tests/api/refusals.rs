@@ -105,9 +105,6 @@ fn malformed_parameters_are_400_and_name_themselves() {
         let message = server.get(&path).refused(400, "BadRequest");
         assert!(message.contains(named), "{path}: {message}");
     }
-    server
-        .get(&format!("{JOBS}?order_by=modified_at"))
-        .refused(400, "NotImplemented");
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! key, a live row winning. So a row never shows a promise that is not durable, and none is missing: a job that ends between
 //! the two looks is live in the first or terminal in the second. Lists go on by key, never by index, so that pages neither
 //! repeat nor skip rows while jobs come and go.
+//!
+//! By the time of the last change there is no such key: each page looks through all jobs and keeps the best of them. A job
+//! that changes between two pages moves, and may then be on both or on neither.
 
 use super::job::page;
 use super::query::Query;
@@ -14,7 +17,7 @@ use crate::model::{
     ApiReply, ApiRequest, Job, JobId, JobRange, ListOrder, StoreAnswer, StoreQuery,
 };
 use std::cmp::Ordering;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Rows of a page at most, also when no limit is asked for: one read of the store copies no more, and the token leads on.
 const PAGE_MAX: usize = 256;
@@ -27,11 +30,60 @@ const SCAN_MAX: usize = 2_048;
 #[derive(Debug)]
 struct Listing {
     order_by: String,
+    sort: Sort,
     order: ListOrder,
     limit: u64,
-    after: Option<JobId>,
+    after: Option<Cursor>,
     namespace: String,
     labels: Selector,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Created,
+    Modified,
+}
+
+/// The last row of a page, by which the next one goes on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cursor {
+    /// When it changed last, in ms; 0 by creation, and while the clock was not set.
+    modified_ms: u64,
+    id: JobId,
+}
+
+impl Cursor {
+    fn of(job: &Job, sort: Sort) -> Self {
+        Self {
+            modified_ms: match sort {
+                Sort::Created => 0,
+                Sort::Modified => job.modified.map_or(0, |modified| modified.0),
+            },
+            id: job.id.clone(),
+        }
+    }
+
+    /// As a token holds it: the id, after the time where that matters.
+    fn write(&self, sort: Sort) -> String {
+        match sort {
+            Sort::Created => self.id.to_string(),
+            Sort::Modified => format!("{}:{}", self.modified_ms, self.id),
+        }
+    }
+
+    fn read(text: &str, sort: Sort) -> Option<Self> {
+        let (modified_ms, id) = match sort {
+            Sort::Created => (0, text),
+            Sort::Modified => {
+                let (ms, id) = text.split_once(':')?;
+                (ms.parse().ok()?, id)
+            }
+        };
+        id.starts_with("j-").then(|| Self {
+            modified_ms,
+            id: JobId::from(id),
+        })
+    }
 }
 
 impl Listing {
@@ -39,7 +91,9 @@ impl Listing {
         let selector = query.all("labels").collect::<Vec<_>>().join(",");
         let labels = Selector::read(&selector).map_err(ApiError::BadRequest)?;
         let namespace = query.text("namespace").to_owned();
-        let (order_by, reverse, limit, after) = match query.text("next_token") {
+        let invalid = |text: &str| ApiError::BadRequest(format!("invalid paging token: {text}"));
+        let text = query.text("next_token");
+        let (order_by, reverse, limit, from) = match text {
             "" => (
                 query.text("order_by").to_owned(),
                 query.flag("reverse")?,
@@ -48,33 +102,26 @@ impl Listing {
             ),
             // What was asked for at first holds for every page.
             text => {
-                let token = Token::read(text)
-                    .filter(|token| token.from.starts_with("j-"))
-                    .ok_or_else(|| ApiError::BadRequest(format!("invalid paging token: {text}")))?;
-                (
-                    token.order_by,
-                    token.reverse,
-                    token.limit,
-                    Some(JobId(token.from)),
-                )
+                let token = Token::read(text).ok_or_else(|| invalid(text))?;
+                (token.order_by, token.reverse, token.limit, Some(token.from))
             }
         };
-        match order_by.as_str() {
-            "" | "created_at" => {}
-            "modified_at" => {
-                return Err(ApiError::NotImplemented {
-                    what: "jobs are not listed by modified_at here".to_owned(),
-                    hint: "use order_by created_at, with reverse for the newest first",
-                });
-            }
+        let sort = match order_by.as_str() {
+            "" | "created_at" => Sort::Created,
+            "modified_at" => Sort::Modified,
             other => {
                 return Err(ApiError::BadRequest(format!(
-                    "query parameter order_by must be created_at, not \"{other}\""
+                    "query parameter order_by must be created_at or modified_at, not \"{other}\""
                 )));
             }
-        }
+        };
+        let after = match from {
+            None => None,
+            Some(from) => Some(Cursor::read(&from, sort).ok_or_else(|| invalid(text))?),
+        };
         Ok(Self {
             order_by,
+            sort,
             order: if reverse {
                 ListOrder::NewestFirst
             } else {
@@ -95,15 +142,25 @@ impl Listing {
     }
 
     fn passes(&self, row: &Job) -> bool {
-        matches!(self.namespace.as_str(), "" | "*") || self.namespace == row.namespace
+        let is_here =
+            matches!(self.namespace.as_str(), "" | "*") || self.namespace == row.namespace;
+        is_here && self.labels.matches(&row.labels)
     }
 
-    fn token(&self, last: &JobId) -> String {
+    /// Whether a row comes before another in the order asked for.
+    fn comes_before(&self, one: &Cursor, other: &Cursor) -> bool {
+        match self.order {
+            ListOrder::OldestFirst => one < other,
+            ListOrder::NewestFirst => one > other,
+        }
+    }
+
+    fn token(&self, last: &Cursor) -> String {
         Token {
             order_by: self.order_by.clone(),
             reverse: self.order == ListOrder::NewestFirst,
             limit: self.limit,
-            from: last.to_string(),
+            from: last.write(self.sort),
         }
         .write()
     }
@@ -112,6 +169,13 @@ impl Listing {
 /// One page.
 pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, ApiError> {
     let listing = Listing::read(query)?;
+    match listing.sort {
+        Sort::Created => by_creation(backend, &listing).await,
+        Sort::Modified => by_change(backend, &listing).await,
+    }
+}
+
+async fn by_creation(backend: &ApiBackend, listing: &Listing) -> Result<Json, ApiError> {
     let page_size = listing.page_size();
     let mut after = listing.after.clone();
     let mut items = Vec::new();
@@ -119,7 +183,8 @@ pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, Api
     // One row more than the page holds tells whether the list goes on.
     let mut rows_wanted = page_size + 1;
     loop {
-        let Stretch { rows, more } = stretch(backend, &listing, after.clone(), rows_wanted).await?;
+        let Stretch { rows, more } =
+            next_rows(backend, listing.order, after.as_ref(), rows_wanted).await?;
         // What was selected is rare, so the rest is looked through in the largest steps.
         rows_wanted = PAGE_MAX + 1;
         let mut rows = rows.into_iter();
@@ -129,10 +194,10 @@ pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, Api
                 return Ok(page(items, &last.unwrap_or_default()));
             }
             looked_at += 1;
-            if listing.passes(&row) && listing.labels.matches(&row.labels) {
+            if listing.passes(&row) {
                 items.push(wire::job(&row));
             }
-            after = Some(row.id);
+            after = Some(Cursor::of(&row, listing.sort));
         }
         let full = items.len() == page_size || looked_at >= SCAN_MAX;
         match (&after, more) {
@@ -141,6 +206,54 @@ pub(super) async fn get(backend: &ApiBackend, query: &Query) -> Result<Json, Api
             (Some(_), true) => {}
         }
     }
+}
+
+/// Looks through all jobs and keeps a page of them, and one more that tells whether the list goes on.
+async fn by_change(backend: &ApiBackend, listing: &Listing) -> Result<Json, ApiError> {
+    let page_size = listing.page_size();
+    let mut best: BTreeMap<Cursor, Json> = BTreeMap::new();
+    let mut read = None;
+    loop {
+        let order = ListOrder::OldestFirst;
+        let Stretch { rows, more } = next_rows(backend, order, read.as_ref(), PAGE_MAX + 1).await?;
+        for row in rows {
+            let cursor = Cursor::of(&row, listing.sort);
+            let is_due = match &listing.after {
+                None => true,
+                Some(after) => listing.comes_before(after, &cursor),
+            };
+            let worst = match listing.order {
+                ListOrder::OldestFirst => best.last_key_value(),
+                ListOrder::NewestFirst => best.first_key_value(),
+            };
+            let has_room = best.len() <= page_size
+                || worst.is_some_and(|(worst, _)| listing.comes_before(&cursor, worst));
+            if is_due && has_room && listing.passes(&row) {
+                best.insert(cursor, wire::job(&row));
+                if best.len() > page_size + 1 {
+                    match listing.order {
+                        ListOrder::OldestFirst => best.pop_last(),
+                        ListOrder::NewestFirst => best.pop_first(),
+                    };
+                }
+            }
+            read = Some(Cursor::of(&row, Sort::Created));
+        }
+        if !more {
+            break;
+        }
+    }
+    let mut rows: Vec<(Cursor, Json)> = best.into_iter().collect();
+    if listing.order == ListOrder::NewestFirst {
+        rows.reverse();
+    }
+    let goes_on = rows.len() > page_size;
+    rows.truncate(page_size);
+    let token = match rows.last() {
+        Some((last, _)) if goes_on => listing.token(last),
+        _ => String::new(),
+    };
+    Ok(page(rows.into_iter().map(|(_, row)| row).collect(), &token))
 }
 
 /// Rows that follow each other in the order asked for.
@@ -152,16 +265,16 @@ struct Stretch {
 }
 
 /// The next rows after `after`, at most `limit`.
-async fn stretch(
+async fn next_rows(
     backend: &ApiBackend,
-    listing: &Listing,
-    after: Option<JobId>,
+    order: ListOrder,
+    after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Stretch, ApiError> {
     let range = JobRange {
         prefix: String::new(),
-        after,
-        order: listing.order,
+        after: after.map(|after| after.id.clone()),
+        order,
         limit,
     };
     let request = ApiRequest::List(range.clone());
@@ -169,9 +282,7 @@ async fn stretch(
         return Err(ApiError::Unexpected);
     };
     match backend.read(StoreQuery::Jobs(range)).await {
-        StoreAnswer::Jobs { rows, more } => {
-            Ok(merge(live, Stretch { rows, more }, listing.order, limit))
-        }
+        StoreAnswer::Jobs { rows, more } => Ok(merge(live, Stretch { rows, more }, order, limit)),
         StoreAnswer::Unavailable => Err(ApiError::StoreUnreadable),
         StoreAnswer::Job(_) => Err(ApiError::Unexpected),
     }
