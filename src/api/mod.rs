@@ -20,9 +20,10 @@
 //! | `routes` | one file per kind of route, with the checks on path and query |
 //! | `wire` | JSON in and out, paging tokens, label selectors |
 //! | `error` | every refusal, in one table |
+//! | `openapi` | the document that describes all of it |
 //!
 //! **A new route**: a variant and an arm in `routes::Route`, a handler that returns `Result<Json, ApiError>`, its bodies in
-//! `wire`, a golden file and a refusal test in `tests/api`.
+//! `wire`, its description in `openapi`, a golden file and a refusal test in `tests/api`.
 //!
 //! Who may call is judged at the head of every request (`access`), before its route is looked up.
 
@@ -30,6 +31,7 @@ mod access;
 mod backend;
 mod error;
 mod listen;
+mod openapi;
 mod routes;
 mod server;
 mod wire;

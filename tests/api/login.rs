@@ -13,6 +13,11 @@ use serde_json::{Value, json};
 const AUTH: &str = "/api/v1/auth";
 const CLIENT_KEY: &str = "/api/v1/auth/ClientKey";
 
+/// The challenge that the recorded answer answers.
+pub(super) fn challenge() -> Challenge {
+    Challenge::new(&NodeId::from(NODE), [7; 16])
+}
+
 fn serve(nonce: u8) -> TestServer {
     let mut around = Around::loopback();
     around.access.challenge = Challenge::new(&NodeId::from(NODE), [nonce; 16]);
@@ -20,7 +25,7 @@ fn serve(nonce: u8) -> TestServer {
     TestServer::around(agent, store, around)
 }
 
-fn answer() -> Value {
+pub(super) fn answer() -> Value {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/golden/api/login/answer.json"
@@ -28,7 +33,7 @@ fn answer() -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn log_in(server: &TestServer, answer: &str) -> Reply {
+pub(super) fn log_in(server: &TestServer, answer: &str) -> Reply {
     let body = json!({"Namespace": "", "Credential": null, "Name": "ClientKey",
         "MethodData": BASE64.encode(answer.as_bytes())});
     server

@@ -21,6 +21,8 @@ mod login;
 mod nodes;
 // Jobs written in odd ways.
 mod odd_clients;
+// The OpenAPI document and the code are held to each other.
+mod openapi;
 // Every refusal, with its status, code and hint.
 mod refusals;
 // Our bodies have the keys and types of the recorded ones.

@@ -196,6 +196,7 @@ fn config() -> Config {
     let flags = [
         ("data-dir", "/srv/node"),
         ("api-token-file", "/srv/secret-token-file"),
+        ("labels", "room=kitchen"),
     ];
     Config::resolve(&Raw {
         flags: flags

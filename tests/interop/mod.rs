@@ -2,3 +2,4 @@
 
 mod bacalhau;
 mod home;
+mod schemathesis;

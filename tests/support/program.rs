@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A command line to run in an empty environment.
 #[derive(Debug)]
@@ -148,8 +149,14 @@ impl Running {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn ended(mut self) -> Ended {
-        let status: ExitStatus = wait::until("the program ends", || {
+    pub(crate) fn ended(self) -> Ended {
+        self.ended_within(wait::LONG)
+    }
+
+    /// Waits for the end of what takes longer by its nature.
+    #[track_caller]
+    pub(crate) fn ended_within(mut self, limit: Duration) -> Ended {
+        let status: ExitStatus = wait::within(limit, "the program ends", || {
             self.child
                 .try_wait()
                 .expect("it is ours")

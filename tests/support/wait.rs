@@ -9,15 +9,25 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Calls `look` until it gives `Ok`; the last `Err` stands in the failure.
 #[track_caller]
-pub(crate) fn until<T, E: Debug>(what: &str, mut look: impl FnMut() -> Result<T, E>) -> T {
-    let deadline = Instant::now() + LONG;
+pub(crate) fn until<T, E: Debug>(what: &str, look: impl FnMut() -> Result<T, E>) -> T {
+    within(LONG, what, look)
+}
+
+/// The same for what takes longer by its nature.
+#[track_caller]
+pub(crate) fn within<T, E: Debug>(
+    limit: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Result<T, E>,
+) -> T {
+    let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(1);
     loop {
         match look() {
             Ok(value) => return value,
             Err(last) => assert!(
                 Instant::now() < deadline,
-                "not within {LONG:?}: {what}; last seen: {last:?}"
+                "not within {limit:?}: {what}; last seen: {last:?}"
             ),
         }
         // A bounded pause between looks, not a wait for a time by which something should have happened.

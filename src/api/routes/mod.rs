@@ -14,6 +14,7 @@ mod versions;
 
 use super::access::Audience;
 use super::error::{ApiError, Asked};
+use super::openapi;
 use super::server::{self, HeldBody, Shared};
 use super::wire::Json;
 use crate::model::DenyReason;
@@ -39,6 +40,7 @@ enum Route {
     Metrics,
     Debug,
     Config,
+    OpenApi,
     Auth,
     AuthMethod(String),
     Nodes,
@@ -65,6 +67,7 @@ impl Route {
             ["api", "v1", "agent", "debug"] => Some(Self::Debug),
             ["metrics"] => Some(Self::Metrics),
             ["api", "v1", "agent", "config"] => Some(Self::Config),
+            ["api", "v1", "openapi.json"] => Some(Self::OpenApi),
             ["api", "v1", "auth"] => Some(Self::Auth),
             ["api", "v1", "auth", name] => Some(Self::AuthMethod((*name).to_owned())),
             ["api", "v1", "orchestrator", "nodes"] => Some(Self::Nodes),
@@ -95,6 +98,7 @@ impl Route {
             Self::JobRerun(_) => "PUT",
             Self::AuthMethod(_) => "GET, HEAD, POST",
             Self::Config
+            | Self::OpenApi
             | Self::Auth
             | Self::Nodes
             | Self::NodeOf(_)
@@ -113,9 +117,12 @@ impl Route {
     /// Who may ask for the path: everybody for what tells a client that it needs a token.
     fn audience(&self) -> Audience {
         match self {
-            Self::Alive | Self::Version | Self::Auth | Self::AuthMethod(_) | Self::Moved(_) => {
-                Audience::Everybody
-            }
+            Self::Alive
+            | Self::Version
+            | Self::OpenApi
+            | Self::Auth
+            | Self::AuthMethod(_)
+            | Self::Moved(_) => Audience::Everybody,
             _ => Audience::TokenHolders,
         }
     }
@@ -140,6 +147,7 @@ pub(super) async fn answer(
     let answered = dispatch(&head, query, &mut body, shared).await;
     let response = match answered {
         Ok(Answer::Body(json)) => reply::ok(&json, style),
+        Ok(Answer::Document(text)) => reply::document(text),
         Ok(Answer::Metrics(page)) => reply::metrics(page),
         Ok(Answer::Moved(to)) => reply::moved(to),
         Err(error) => reply::refused(&error, style),
@@ -151,6 +159,7 @@ pub(super) async fn answer(
 
 enum Answer {
     Body(Json),
+    Document(&'static str),
     Metrics(String),
     Moved(&'static str),
 }
@@ -202,6 +211,7 @@ async fn dispatch(
                 ));
             }
             (Route::Debug, _) => agent::debug(backend, &shared.counters).await?,
+            (Route::OpenApi, _) => return Ok(Answer::Document(openapi::DOCUMENT)),
             (Route::Config, _) => backend.config(),
             (Route::Auth, _) => auth::list(&shared.access),
             (Route::AuthMethod(name), None) => auth::get(&shared.access, name)?,

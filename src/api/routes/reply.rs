@@ -75,6 +75,15 @@ pub(in crate::api) fn last_words(error: &ApiError) -> Vec<u8> {
     [words.into_bytes(), body].concat()
 }
 
+/// 200 with a JSON text of ours.
+pub(super) fn document(text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = named(Full::new(Bytes::from_static(text.as_bytes())));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
 /// 301 to a path of ours.
 pub(super) fn moved(to: &'static str) -> Response<Full<Bytes>> {
     let mut response = named(Full::new(Bytes::new()));
