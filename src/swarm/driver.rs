@@ -273,7 +273,7 @@ impl Driver {
 
     fn dial_failed(&mut self, peer: &PeerId, error: &DialError) {
         let effect = self.redial.failed(peer, self.now());
-        self.unreachable(peer, effect, &reason(error));
+        self.unreachable(peer, effect, &dial_reason(error));
     }
 
     /// Tells the node once, and the operator once in a row of failures.
@@ -304,6 +304,29 @@ fn other_end(endpoint: &ConnectedPoint) -> (Multiaddr, Direction) {
     };
     let kept = addr.iter().filter(|part| !matches!(part, Protocol::P2p(_)));
     (kept.collect(), direction)
+}
+
+/// Why a dial failed: of each address the innermost cause, once; libp2p's own text says it three times over.
+fn dial_reason(error: &DialError) -> String {
+    let DialError::Transport(tried) = error else {
+        return reason(error);
+    };
+    let mut causes: Vec<String> = Vec::new();
+    for (addr, error) in tried {
+        let addr: Multiaddr = addr
+            .iter()
+            .filter(|part| !matches!(part, Protocol::P2p(_)))
+            .collect();
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let cause = format!("{addr}: {cause}");
+        if !causes.contains(&cause) {
+            causes.push(cause);
+        }
+    }
+    causes.join(", ")
 }
 
 /// An error with what caused it, each text once: libp2p's outer errors often say little.

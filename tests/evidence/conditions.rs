@@ -63,7 +63,7 @@ fn shows(node: &TestNode, codes: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn a_raspberry_pi_as_shipped_says_how_to_switch_memory_limits_on_and_asks_for_none() {
+fn a_raspberry_pi_as_shipped_says_how_to_switch_memory_limits_on_and_insisting_takes_no_job() {
     let (dir, board) = (tempfile::tempdir().unwrap(), Board::raspberry_pi());
     let engine = ScriptedEngine::start();
     engine.say("MemoryLimit", json!(false));

@@ -158,7 +158,7 @@ fn a_wanted_peer_that_is_not_there_yet_is_reported_once_and_connected_when_it_co
             _ => None,
         })
         .await;
-        assert!(reason.contains("refused"), "{reason}");
+        assert_eq!(reason.matches("refused").count(), 1, "{reason}");
 
         let first = one.start(&executor, &at.to_string(), vec![]);
         event(&second, |event| match event {
