@@ -15,6 +15,7 @@ on_every_engine! {
     a_container_that_vanished_while_a_stopped_node_was_away_is_told_as_lost_before_the_job_is_tried_again,
     a_stopped_job_ends_its_container_and_stays_stopped,
     a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason,
+    a_container_that_ignores_the_request_to_end_is_killed_when_its_time_is_up,
     what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it,
     a_missing_image_and_a_missing_command_are_failures_of_their_own_kind,
     two_nodes_on_one_engine_leave_each_others_containers_alone,
@@ -174,6 +175,27 @@ fn a_job_that_runs_longer_than_its_timeout_is_stopped_and_fails_with_that_reason
         execution(&ended)["RunOutput"]["Stdout"],
         "begun\n",
         "what it had printed is kept"
+    );
+    on.until_no_container_of(&node.id);
+}
+
+fn a_container_that_ignores_the_request_to_end_is_killed_when_its_time_is_up(on: &Stand) {
+    let dir = tempfile::tempdir().unwrap();
+    let node = on.node(dir.path());
+    let mut submission = shell("trap '' TERM; echo begun; while true; do sleep 1; done");
+    submission["Job"]["Tasks"][0]["Timeouts"] = json!({"ExecutionTimeout": 1});
+    let ended = node.ended(&node.submit(&submission));
+    assert_eq!(
+        error(&ended)["Details"]["ErrorCode"],
+        "Timeout",
+        "{ended:#}"
+    );
+    let hint = error(&ended)["Details"]["Hint"].as_str().unwrap();
+    assert!(hint.contains("ExecutionTimeout"), "{hint}");
+    let output = &execution(&ended)["RunOutput"];
+    assert_eq!(
+        (&output["Stdout"], &output["ExitCode"]),
+        (&json!("begun\n"), &json!(137))
     );
     on.until_no_container_of(&node.id);
 }

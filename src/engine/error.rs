@@ -100,6 +100,12 @@ pub enum EngineError {
         /// The engine's words.
         message: String,
     },
+    /// The engine, or the kernel under it, does not grant one of the container's limits or capabilities.
+    #[error("a limit of the container is not granted: {message}")]
+    LimitRefused {
+        /// The engine's words.
+        message: String,
+    },
     /// The engine understood and declined.
     #[error("the engine refused to {call}: {message} (status {status})")]
     Refused {
@@ -221,6 +227,7 @@ impl EngineError {
             | Self::NoSuchContainer { .. }
             | Self::NameInUse { .. }
             | Self::BadCommand { .. }
+            | Self::LimitRefused { .. }
             | Self::Refused { .. }
             | Self::EndUnknown { .. }
             | Self::Source(_) => false,
@@ -241,6 +248,7 @@ impl EngineError {
                 PullCause::Other => FailureKind::ImagePull,
             },
             Self::BadCommand { .. } => FailureKind::Entrypoint,
+            Self::LimitRefused { .. } => FailureKind::LimitRefused,
             Self::NoSuchContainer { .. } | Self::EndUnknown { .. } => FailureKind::ContainerLost,
             Self::Refused { .. }
             | Self::NameInUse { .. }

@@ -168,11 +168,11 @@ pub struct ContainerEnd {
 }
 
 impl ContainerEnd {
-    /// Whether the kernel killed it for its memory, for certain or by all signs: SIGKILL that `stopped_by_us` does not
-    /// explain, under a limit.
+    /// Whether the kernel killed it for its memory, for certain or by all signs: SIGKILL that `cause` does not explain,
+    /// under a limit. One that ended well all the same, having lost a child to the kernel, did its work.
     #[must_use]
     pub fn is_out_of_memory(&self, cause: StopCause) -> bool {
-        self.oom_killed
+        (self.oom_killed && self.exit_code != 0)
             || (self.exit_code == EXIT_SIGKILL
                 && self.memory_limit_bytes > 0
                 && cause == StopCause::Itself)

@@ -91,6 +91,9 @@ pub enum FailureKind {
     /// The image is made for another kind of machine.
     #[n(25)]
     WrongPlatform,
+    /// The kernel or the engine does not grant a limit or a capability.
+    #[n(30)]
+    LimitRefused,
 }
 
 impl FailureKind {
@@ -117,7 +120,9 @@ impl FailureKind {
             Self::ImagePull => {
                 "check the network and the registry, or load the image with: codling image load FILE"
             }
-            Self::Entrypoint => "check the command: it must exist in the image and be executable",
+            Self::Entrypoint => {
+                "check the command: it and its working directory must exist in the image, and it must be executable"
+            }
             Self::EngineRefused => {
                 "see the engine's message; the job's limits or the image may not suit this node"
             }
@@ -145,6 +150,9 @@ impl FailureKind {
             }
             Self::ImageNotHere => {
                 "load it with: codling image load FILE, or start the node with --image-pull missing"
+            }
+            Self::LimitRefused => {
+                "ask for less with Resources, or start the node with limits and --container-caps that its engine may grant"
             }
             Self::WrongPlatform => {
                 "use an image that is built for the node's platform, or name one of its tags or digests that is"
@@ -174,6 +182,7 @@ impl FailureKind {
             Self::ImageRateLimit => "ImageRateLimit",
             Self::ImageNotHere => "ImageNotHere",
             Self::WrongPlatform => "WrongPlatform",
+            Self::LimitRefused => "LimitRefused",
         }
     }
 }

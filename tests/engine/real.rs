@@ -10,6 +10,7 @@ use codling::engine::{
 use codling::model::{
     ContainerId, DockerSpec, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, Resources,
 };
+use futures_lite::StreamExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -30,6 +31,9 @@ on_real_engines! {
     a_container_that_ignores_the_request_to_end_is_ended_by_force,
     a_running_container_is_removed_at_once_and_leaves_nothing,
     an_archive_is_loaded_and_named,
+    of_200_mb_of_output_the_tail_that_the_engine_kept_is_exact_and_called_truncated,
+    a_stream_that_is_closed_early_is_kept_and_the_end_is_still_awaited,
+    two_interleaved_streams_keep_their_own_order,
 }
 
 fn engine(on: Real) -> ContainerEngine {
@@ -425,4 +429,60 @@ fn an_archive_is_loaded_and_named(on: Real) {
     let error = run(engine(on).load_image(Box::pin(futures_lite::io::Cursor::new(vec![1; 5_000]))))
         .unwrap_err();
     assert!(matches!(error, EngineError::LoadFailed { .. }), "{error}");
+}
+
+fn of_200_mb_of_output_the_tail_that_the_engine_kept_is_exact_and_called_truncated(on: Real) {
+    // Numbers of 999 digits and a newline each.
+    const LAST: usize = 200_000;
+    let bench = Bench::new(on, "much");
+    let mut spec = bench.spec(&format!(
+        "echo early >&2; exec awk 'BEGIN {{ for (i = 1; i <= {LAST}; i++) printf \"%0999d\\n\", i }}'"
+    ));
+    spec.output_max_bytes = 4 << 20;
+    spec.limits.cpu_millis = 2_000;
+    run(async {
+        let id = bench.start(&spec).await;
+        assert_eq!(bench.engine.await_end(&id).await.unwrap().exit_code, 0);
+        let first = bench.engine.output(&id).await.unwrap();
+        assert!(first.stdout.truncated && first.stderr.truncated);
+        assert_eq!(first.stdout.bytes.len(), 2_048);
+        let mut kept = Vec::new();
+        let mut log = bench.engine.logs(&id).await.unwrap();
+        while let Some(chunk) = log.next().await {
+            kept.extend_from_slice(&chunk.unwrap().bytes);
+        }
+        assert!(
+            kept.starts_with(&first.stdout.bytes),
+            "the first bytes that the log still holds"
+        );
+        let text = String::from_utf8(kept).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        // Rotation is between lines: every one of them is whole, none is missing between the first and the last.
+        let from = LAST + 1 - lines.len();
+        for (number, line) in (from..=LAST).zip(&lines) {
+            assert_eq!(*line, format!("{number:0999}"));
+        }
+        assert!(lines.len() > 1, "{} lines", lines.len());
+    });
+}
+
+fn a_stream_that_is_closed_early_is_kept_and_the_end_is_still_awaited(on: Real) {
+    let bench = Bench::new(on, "closed");
+    let (code, out, err) = bench.play(
+        "echo first; exec 1>&-; sleep 1; printf 'still here' >&2; exec 2>&-; sleep 1; exit 6",
+    );
+    assert_eq!(code, 6);
+    assert_eq!(out, (b"first\n".to_vec(), false));
+    assert_eq!(err, (b"still here".to_vec(), false));
+}
+
+fn two_interleaved_streams_keep_their_own_order(on: Real) {
+    let bench = Bench::new(on, "both");
+    let (_, out, err) =
+        bench.play("i=0; while [ $i -lt 100 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done");
+    let expected = |letter: &str| {
+        let lines: Vec<String> = (0..100).map(|i| format!("{letter}{i}\n")).collect();
+        (lines.concat().into_bytes(), false)
+    };
+    assert_eq!((out, err), (expected("o"), expected("e")));
 }

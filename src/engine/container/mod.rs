@@ -17,6 +17,7 @@ mod permission;
 mod process;
 mod pull;
 mod pull_cause;
+mod refusal;
 mod search;
 mod session;
 mod wire;
@@ -41,17 +42,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wire::{CreateReply, Inspect, ListItem};
-
-/// Words of an engine that the container's command is at fault. Docker says 400 or 404, Podman 500.
-const BAD_COMMAND_WORDS: [&str; 7] = [
-    "executable file not found",
-    "command that was not found",
-    "exec format error",
-    "no such file or directory",
-    "permission denied",
-    "not a directory",
-    "is a directory",
-];
 
 /// The client of a container engine.
 #[derive(Debug)]
@@ -284,7 +274,7 @@ impl ContainerEngine {
             Err(EngineError::Refused { status: 404, .. }) => Err(EngineError::NoSuchImage {
                 image: spec.run.image.clone(),
             }),
-            Err(error) => Err(error),
+            Err(error) => Err(refusal::typed(error)),
         }
     }
 
@@ -324,10 +314,7 @@ impl ContainerEngine {
         );
         match self.call(call).await {
             Ok(_) => Ok(()),
-            Err(EngineError::Refused { message, .. }) if is_bad_command(&message) => {
-                Err(EngineError::BadCommand { message })
-            }
-            Err(error) => Err(missing_container(error, id)),
+            Err(error) => Err(missing_container(refusal::typed(error), id)),
         }
     }
 
@@ -445,12 +432,6 @@ fn missing_container(error: EngineError, id: &ContainerId) -> EngineError {
         }
         other => other,
     }
-}
-
-fn is_bad_command(message: &str) -> bool {
-    let message = message.to_lowercase();
-    message.contains("exec") && BAD_COMMAND_WORDS.iter().any(|word| message.contains(word))
-        || message.contains("command that was not found")
 }
 
 /// How a container stands, by the engine's word for it. Podman calls a container `stopped` until its clean-up is done
