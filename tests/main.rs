@@ -32,6 +32,8 @@ mod lifecycle;
 mod activation;
 // Images: every name, every registry that fails, on both real engines.
 mod images;
+// Real engines that come, go and come back.
+mod comings;
 // Every way in which a container fails a job.
 mod failures;
 // What an operator's flags do to containers.

@@ -160,6 +160,14 @@ pub enum EngineError {
         /// The engine's word for its state.
         status: String,
     },
+    /// The engine was stopped and ended the container with it, as Docker does unless it is told to let them live.
+    #[error("its engine was stopped and ended container \"{id}\" with it (exit code {exit_code})")]
+    EndedWithEngine {
+        /// Which.
+        id: String,
+        /// What was left of it.
+        exit_code: i64,
+    },
     /// The archive to load could not be read.
     #[error("the image archive cannot be read")]
     Source(#[source] io::Error),
@@ -230,6 +238,7 @@ impl EngineError {
             | Self::LimitRefused { .. }
             | Self::Refused { .. }
             | Self::EndUnknown { .. }
+            | Self::EndedWithEngine { .. }
             | Self::Source(_) => false,
         }
     }
@@ -249,7 +258,9 @@ impl EngineError {
             },
             Self::BadCommand { .. } => FailureKind::Entrypoint,
             Self::LimitRefused { .. } => FailureKind::LimitRefused,
-            Self::NoSuchContainer { .. } | Self::EndUnknown { .. } => FailureKind::ContainerLost,
+            Self::NoSuchContainer { .. }
+            | Self::EndUnknown { .. }
+            | Self::EndedWithEngine { .. } => FailureKind::ContainerLost,
             Self::Refused { .. }
             | Self::NameInUse { .. }
             | Self::LoadFailed { .. }

@@ -179,6 +179,8 @@ impl ContainerEnd {
     }
 }
 
+/// 128 + SIGTERM.
+pub const EXIT_SIGTERM: i64 = 143;
 /// 128 + SIGKILL.
 pub const EXIT_SIGKILL: i64 = 137;
 

@@ -140,7 +140,7 @@ pub(crate) fn image_archive(file: &Path) {
 
 /// One of the variables that `scripts/engine start` prints.
 #[track_caller]
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name}: start the tests with scripts/test"))
 }
 

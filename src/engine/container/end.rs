@@ -10,7 +10,9 @@
 //! The second inspect closes two races: the pid was reused before it was opened; the container ended before an attach,
 //! which on some engines never ends then. An engine that goes away meanwhile is asked again with growing pauses.
 
-use super::super::{ContainerEnd, ContainerState, EngineError};
+use super::super::{
+    ContainerEnd, ContainerState, EXIT_SIGKILL, EXIT_SIGTERM, EngineError, EngineKind,
+};
 use super::bounds::{SETTLE_PAUSE, SETTLE_PAUSE_MAX};
 use super::http::{self, Call, words};
 use super::process::{self, Watch};
@@ -67,11 +69,19 @@ pub(super) async fn await_end(
                     continue;
                 }
                 process::ended(&process).await;
+                // An engine that is stopped closes its socket before it ends its containers.
+                let was_away = matches!(engine.look(id).await, Err(error) if error.is_away());
                 match settle(engine, id, pid, engine.patience.settle).await? {
                     Settled::Runs { status } => {
                         return Err(EngineError::EndUnknown {
                             id: seen.id,
                             status,
+                        });
+                    }
+                    Settled::Ended(end) if was_away && ended_with_engine(engine, &end).await => {
+                        return Err(EngineError::EndedWithEngine {
+                            id: seen.id,
+                            exit_code: end.exit_code,
                         });
                     }
                     settled => settled,
@@ -96,6 +106,18 @@ pub(super) async fn await_end(
         Timer::after(pause).await;
         pause = (pause * 2).min(engine.patience.away_most);
     }
+}
+
+/// Whether a container that ended while its engine was away bears the signs of having been ended by it: a Docker that is
+/// stopped sends SIGTERM, later SIGKILL, unless it was told to let containers live. Podman leaves them alone.
+async fn ended_with_engine(engine: &ContainerEngine, end: &ContainerEnd) -> bool {
+    let by_signal = [EXIT_SIGTERM, EXIT_SIGKILL].contains(&end.exit_code);
+    by_signal
+        && !end.oom_killed
+        && engine
+            .profile()
+            .await
+            .is_ok_and(|profile| profile.kind == EngineKind::Docker)
 }
 
 /// In the engine's own word, for it may have answered the start with success.

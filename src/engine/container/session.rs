@@ -92,6 +92,11 @@ async fn open(candidate: &Candidate, patience: &Patience) -> Result<EngineProfil
         .await?
         .json(BODY_MAX)
         .await?;
+    if kind == EngineKind::Docker && !info.live_restore_enabled {
+        log::warn!(
+            "this Docker ends its containers when it is restarted, and their jobs begin again; \"live-restore\": true in /etc/docker/daemon.json lets them live"
+        );
+    }
     let rootless = info
         .security_options
         .iter()

@@ -35,6 +35,8 @@ pub(super) struct Info {
     pub(super) server_version: String,
     #[serde(deserialize_with = "or_default")]
     pub(super) security_options: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) live_restore_enabled: bool,
 }
 
 /// `GET /images/{name}/json`.
@@ -195,7 +197,27 @@ pub(super) struct ProgressLine {
     #[serde(deserialize_with = "or_default")]
     pub(super) error: String,
     #[serde(deserialize_with = "or_default")]
+    pub(super) error_detail: ErrorDetail,
+    #[serde(deserialize_with = "or_default")]
     pub(super) progress_detail: ProgressDetail,
+}
+
+impl ProgressLine {
+    /// Why the whole failed; empty for a line of progress. The newest engines say it in `errorDetail` only.
+    pub(super) fn failure(&self) -> &str {
+        match self.error.as_str() {
+            "" => &self.error_detail.message,
+            error => error,
+        }
+    }
+}
+
+/// The same words apart.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ErrorDetail {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) message: String,
 }
 
 /// Bytes of one layer.
