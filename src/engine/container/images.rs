@@ -65,9 +65,9 @@ pub(super) async fn load(
     };
     let mut names = Vec::new();
     while let Some(line) = engine.note(lines.next().await)? {
-        if !line.error.is_empty() {
+        if !line.failure().is_empty() {
             return Err(EngineError::LoadFailed {
-                message: words(&line.error),
+                message: words(line.failure()),
             });
         }
         // "Loaded image: NAME" or "Loaded image ID: sha256:..."; Podman lists several behind one prefix.

@@ -9,6 +9,8 @@ mod create;
 mod end;
 mod http;
 mod images;
+#[cfg(test)]
+mod judged;
 mod log_frames;
 mod outgoing;
 mod output;

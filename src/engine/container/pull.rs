@@ -45,8 +45,8 @@ pub(super) async fn pull(
     };
     let mut layers = Layers::default();
     while let Some(line) = engine.note(lines.next().await)? {
-        if !line.error.is_empty() {
-            return Err(told(&line.error));
+        if !line.failure().is_empty() {
+            return Err(told(line.failure()));
         }
         if layers.take(&line) {
             progress(layers.progress());
