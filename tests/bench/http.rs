@@ -23,7 +23,9 @@ pub(super) fn unix(socket: &Path, method: &str, path: &str, body: Option<&Value>
     let stream =
         UnixStream::connect(socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    exchange(stream, method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    exchange(stream, method, path, body)
+        .map(Answer::of)
+        .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
 }
 
 /// One request to a node on loopback.
@@ -36,10 +38,31 @@ pub(super) fn loopback(
     path: &str,
     body: Option<&Value>,
 ) -> std::io::Result<Answer> {
+    exchange(to_loopback(port)?, method, path, body).map(Answer::of)
+}
+
+/// The same with the body as it came, for those who count the time until then.
+///
+/// # Errors
+/// As [`loopback`].
+pub(super) fn loopback_text(port: u16, method: &str, path: &str) -> std::io::Result<(u16, String)> {
+    exchange(to_loopback(port)?, method, path, None)
+}
+
+fn to_loopback(port: u16) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    exchange(stream, method, path, body)
+    Ok(stream)
+}
+
+impl Answer {
+    fn of((status, body): (u16, String)) -> Self {
+        Self {
+            status,
+            body: serde_json::from_str(&body).unwrap_or(Value::Null),
+        }
+    }
 }
 
 /// HTTP/1.0, so that the answer is never chunked and ends with the connection.
@@ -48,7 +71,7 @@ fn exchange(
     method: &str,
     path: &str,
     body: Option<&Value>,
-) -> std::io::Result<Answer> {
+) -> std::io::Result<(u16, String)> {
     let body = body.map(Value::to_string).unwrap_or_default();
     let length = body.len();
     let request = format!(
@@ -66,8 +89,5 @@ fn exchange(
         .nth(1)
         .and_then(|word| word.parse().ok())
         .ok_or(std::io::ErrorKind::InvalidData)?;
-    Ok(Answer {
-        status,
-        body: serde_json::from_str(body).unwrap_or(Value::Null),
-    })
+    Ok((status, body.to_owned()))
 }

@@ -20,6 +20,7 @@
 mod activator;
 mod by_hand;
 mod http;
+mod list;
 mod memory;
 mod node;
 mod syncs;
@@ -42,6 +43,9 @@ const TRACED_JOBS: usize = 5;
 const RATIO_MAX: f64 = 1.05;
 /// PSS of a node with everything that one long job keeps in memory.
 const MEMORY_MB_MAX: f64 = 8.0;
+/// A whole list of 10,000 stored jobs, and what it adds to the node's PSS.
+const LIST_MS_MAX: f64 = 200.0;
+const LIST_MB_MAX: f64 = 1.0;
 /// Commits a job, each one sync.
 const COMMITS_MAX: f64 = 4.0;
 /// Bytes to disk a job.
@@ -74,6 +78,18 @@ fn main() -> ExitCode {
         MEMORY_MB_MAX,
         &memory.to_string(),
         "<= 8 MB",
+    );
+    let cost = list::of_all_jobs(&scratch.path().join("list"));
+    let ms = cost.time.as_secs_f64() * 1e3;
+    let name = format!("list of {} jobs", list::JOBS);
+    table.row(&name, ms, LIST_MS_MAX, &cost.to_string(), "<= 200 ms");
+    let text = format!("{:.2} MB", cost.growth_mb);
+    table.row(
+        "PSS that the lists add",
+        cost.growth_mb,
+        LIST_MB_MAX,
+        &text,
+        "<= 1 MB",
     );
     let traced = syncs::trace(&engine, &image, TRACED_JOBS, &scratch.path().join("traced"));
     let worst = |path: fn(&syncs::JobSyncs) -> usize| traced.iter().map(path).max().unwrap();

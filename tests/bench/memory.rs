@@ -78,7 +78,8 @@ fn monitor_of(execution: &str) -> u32 {
         .expect("the container has a monitor")
 }
 
-fn pss_mb(pid: u32) -> f64 {
+/// What a process shares in memory, in MB.
+pub(super) fn pss_mb(pid: u32) -> f64 {
     let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let line = sums
         .lines()

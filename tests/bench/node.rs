@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::by_hand::{CPU_MILLIS, MEMORY_BYTES};
-use super::http::loopback;
+use super::http::{loopback, loopback_text};
 
 /// How long a node may take to answer, and a job to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -116,6 +116,14 @@ impl Node {
         self.await_answer(&format!("{path}/executions"), |body| {
             body["Items"][0]["ComputeState"]["StateType"] == 11
         });
+    }
+
+    /// A page of all jobs, from a token on, as it came.
+    pub(super) fn list_page(&self, token: &str) -> String {
+        let path = format!("/api/v1/orchestrator/jobs?limit=0&next_token={token}");
+        let (status, body) = loopback_text(self.port, "GET", &path).unwrap();
+        assert_eq!(status, 200, "{body}");
+        body
     }
 
     /// Its process.
