@@ -67,29 +67,41 @@ fn segment_word(segment: &str) -> String {
     }
 }
 
-/// Each route with each file that answers it, from the arms of the dispatch.
+/// Each route with each module that answers it, from the dispatch.
 pub(super) fn handlers() -> Vec<(String, String)> {
     let text = routes_text();
+    let dispatch = text
+        .split("async fn dispatch")
+        .nth(1)
+        .expect("the dispatch");
     let mut handlers = Vec::new();
-    for arm in text.split("(Route::").skip(1) {
-        let route = identifier(arm);
-        let Some((_, handler)) = arm.split_once("=>") else {
-            continue;
-        };
+    for arm in dispatch.split("Route::").skip(1) {
         // The first `module::` of the arm, if it has one.
-        let module = handler
+        let module = arm
             .match_indices("::")
             .map(|(at, _)| {
-                let before = &handler[..at];
+                let before = &arm[..at];
                 let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_');
                 &before[start.map_or(0, |start| start + 1)..]
             })
-            .find(|module| folder("routes").join(format!("{module}.rs")).exists());
+            .find(|module| !files_of(module).is_empty());
         if let Some(module) = module {
-            handlers.push((route.to_owned(), module.to_owned()));
+            handlers.push((identifier(arm).to_owned(), module.to_owned()));
         }
     }
     handlers
+}
+
+/// The files of a module of routes: one, or all of its folder.
+fn files_of(module: &str) -> Vec<PathBuf> {
+    let file = folder("routes").join(format!("{module}.rs"));
+    if file.exists() {
+        return vec![file];
+    }
+    let files = fs::read_dir(folder("routes").join(module))
+        .into_iter()
+        .flatten();
+    files.map(|file| file.expect("a file").path()).collect()
 }
 
 /// The files of all handlers.
@@ -97,12 +109,15 @@ pub(super) fn handler_files() -> BTreeSet<String> {
     handlers().into_iter().map(|(_, file)| file).collect()
 }
 
-/// Names of query parameters and headers that a file of routes reads.
+/// Names of query parameters and headers that a module of routes reads.
 pub(super) fn parameters_of(file: &str) -> BTreeSet<String> {
     // Without blanks, so that it does not matter where lines break.
-    let text: String = text(&folder("routes").join(format!("{file}.rs")))
-        .split_whitespace()
-        .collect();
+    let text: String = match file {
+        "mod" => routes_text(),
+        module => files_of(module).iter().map(|file| text(file)).collect(),
+    }
+    .split_whitespace()
+    .collect();
     let mut names = BTreeSet::new();
     for start in [
         "query.text(\"",
@@ -139,6 +154,9 @@ pub(super) fn fields_read() -> BTreeSet<String> {
         let files = fs::read_dir(folder(name)).expect("a folder");
         files.map(move |file| (*name, file.expect("a file").path()))
     }) {
+        if file.is_dir() {
+            continue; // what is asked for over a socket comes in its query
+        }
         let text = text(&file);
         // Readers of whole documents take `Fields`, readers of small ones ask the JSON itself.
         let words: Vec<&str> = if name == "wire" && text.contains("&Fields<") {
