@@ -54,5 +54,7 @@ mod api;
 mod cli;
 // The binaries of ARM boards, under QEMU.
 mod cross;
+// Every command in the README, run as a reader would.
+mod readme;
 // A fleet in virtual time.
 mod sim;

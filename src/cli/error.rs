@@ -5,6 +5,7 @@ use super::console::Console;
 use super::usage::UsageError;
 use crate::board::engine_install_line;
 use crate::config::ConfigError;
+use crate::engine::EngineError;
 use crate::node::{NodeError, Taken};
 use std::error::Error as _;
 use std::io;
@@ -122,6 +123,11 @@ impl CliError {
             Self::NoIdentity { .. } => {
                 "codling serve makes a node there when it first starts".to_owned()
             }
+            // Its message says which group to join.
+            Self::Engine {
+                source: EngineError::PermissionDenied { .. },
+                ..
+            } => String::new(),
             Self::Engine { source, uid } if source.is_away() => format!(
                 "get an engine running with: {}",
                 engine_install_line(Path::new("/"), *uid)
@@ -142,13 +148,47 @@ impl CliError {
     }
 }
 
-/// What to do about a place that is taken; the other errors say it all.
+/// What to do about a place that is taken or cannot be written; the other errors say it all.
 fn node_hint(error: &NodeError) -> &'static str {
     match (error.taken(), error) {
-        (Taken::No, _) => "",
         (Taken::ByAnother, NodeError::Api(_)) => "give another --api-port",
         (Taken::ByAnother, NodeError::Swarm(_)) => "give another --port",
         (Taken::ByAnother, _) => "give another --data-dir to run beside it",
+        (Taken::No, NodeError::DataDir { .. } | NodeError::Identity(_) | NodeError::Store(_)) => {
+            system_error(error).map_or("", place_hint)
+        }
+        (Taken::No, _) => "",
+    }
+}
+
+/// What the system said, somewhere below `error`.
+fn system_error(error: &NodeError) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(said) = error.downcast_ref() {
+            return Some(said);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What to do about a directory that does not take files.
+fn place_hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "give a directory that this user may write: --data-dir DIR, or chown this one"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space there (1 MB is enough to start), or give another --data-dir"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "mount it writable (mount -o remount,rw ...), or give another --data-dir"
+        }
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "a file is in the way: give a directory with --data-dir"
+        }
+        _ => "",
     }
 }
 

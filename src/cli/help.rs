@@ -1,10 +1,13 @@
 //! Help pages, from the same tree that argh parses with.
 
+use crate::config::FLAG_GROUPS;
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, PositionalInfo};
 use std::fmt::Write as _;
 
 /// Where descriptions start; longer names put theirs on the next line.
 const COLUMN: usize = 24;
+/// The command whose flags are settings.
+const SERVE: &str = "codling serve";
 /// The narrowest terminal that the pages are made for.
 const WIDTH: usize = 80;
 
@@ -26,14 +29,7 @@ pub(super) fn page(path: &str, info: &CommandInfoWithArgs) -> String {
             .iter()
             .map(|positional| (positional.name.to_owned(), positional.description)),
     );
-    section(
-        &mut page,
-        "Flags",
-        info.flags
-            .iter()
-            .filter(|flag| !flag.hidden && flag.long != "--help")
-            .map(|flag| (flag_words(flag), flag.description)),
-    );
+    flags(&mut page, path, info.flags);
     if !info.examples.is_empty() {
         page.push_str("\nExamples:\n");
         for example in info.examples {
@@ -47,6 +43,32 @@ pub(super) fn page(path: &str, info: &CommandInfoWithArgs) -> String {
         }
     }
     page
+}
+
+/// One section, or those of the settings' table for the command whose flags are that table.
+fn flags(page: &mut String, path: &str, flags: &[FlagInfo<'_>]) {
+    let shown = || {
+        flags
+            .iter()
+            .filter(|flag| !flag.hidden && flag.long != "--help")
+    };
+    let rows = |flag: &FlagInfo<'_>| flag_words(flag);
+    if path != SERVE {
+        section(
+            page,
+            "Flags",
+            shown().map(|flag| (rows(flag), flag.description)),
+        );
+        return;
+    }
+    for (title, names) in FLAG_GROUPS {
+        let of_group = shown().filter(|flag| names.contains(&flag.long.trim_start_matches('-')));
+        section(
+            page,
+            title,
+            of_group.map(|flag| (rows(flag), flag.description)),
+        );
+    }
 }
 
 fn usage(path: &str, info: &CommandInfoWithArgs) -> String {

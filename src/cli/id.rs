@@ -13,7 +13,11 @@ pub(super) fn id(
     around: Surroundings,
     console: &mut Console,
 ) -> Result<Ended, CliError> {
-    let dir = Config::data_dir_of(&raw(around, [("data-dir", &args.data_dir)]))?.value;
+    let dir = Config::data_dir_of(&raw(
+        around,
+        [("data-dir", &args.data_dir), ("repo", &args.repo)],
+    ))?
+    .value;
     if !Identity::exists(&dir) {
         return Err(CliError::NoIdentity {
             dir: dir.display().to_string(),

@@ -2,6 +2,7 @@
 //!
 //! `fake_api` plays the node where a test needs one that misbehaves on cue; `serve` tests start the real one.
 
+mod first_minutes;
 mod help;
 mod jobfile;
 mod jobs;

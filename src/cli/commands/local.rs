@@ -52,6 +52,9 @@ pub(in crate::cli) struct Id {
     /// keys and stores (default ~/.bacalhau)
     #[argh(option, arg_name = "DIR")]
     pub(in crate::cli) data_dir: Option<String>,
+    /// another name of --data-dir
+    #[argh(option, arg_name = "DIR")]
+    pub(in crate::cli) repo: Option<String>,
     /// print it as JSON
     #[argh(switch)]
     pub(in crate::cli) json: bool,
