@@ -5,6 +5,7 @@
 //! | `scripts/quickstart` | run whole on the binary under test; with `--full` as it stands, with its release build |
 //! | `scripts/test` | is what runs this; its `--help` is asked |
 //! | `$ codling ...` and shell lines in the other blocks | run in one shell: a real node, a private engine, its own HOME |
+//! | `$ codling node describe` | on a second node, without an engine; its facts are another board's, so the fields are compared |
 //! | commands within sentences | scripts exist and answer `--help`; commands and their flags are in their help page |
 //! | commands indented by four | as those within sentences: they open a node to the network |
 //!
@@ -138,6 +139,20 @@ fn the_quickstart_prints_what_the_readme_shows() {
     }
 }
 
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// What does not differ from board to board: the names of the fields, and whether there is a hint.
+fn fields(lines: &[String]) -> Vec<String> {
+    lines
+        .iter()
+        .filter(|line| !line.starts_with(' ') || line.contains("hint: "))
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
+}
+
 /// A shell with a node's surroundings, in which commands are typed.
 struct Shell {
     child: Child,
@@ -171,6 +186,19 @@ impl Shell {
         stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
     }
 
+    /// Starts a node with `variables` and waits until it has said `said`.
+    fn serve(&mut self, variables: &str, log: &Path, said: [&str; 2]) {
+        self.type_in(&format!(
+            "{variables} codling serve >{} 2>&1 &",
+            log.display()
+        ));
+        wait::until("the node is ready", || {
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            let is_ready = said.iter().all(|words| text.contains(words));
+            is_ready.then_some(()).ok_or(text)
+        });
+    }
+
     /// Runs a command to its end; everything it printed. `$?` stays what it left.
     fn run(&mut self, command: &str) -> Vec<String> {
         self.type_in(&format!(
@@ -202,9 +230,7 @@ impl Drop for Shell {
 fn what_is_typed_in_the_readme_prints_what_stands_below_it() {
     let scratch = tempfile::tempdir().unwrap();
     let mut shell = Shell::start(scratch.path());
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let port = free_port();
     shell.type_in(&format!("export CODLING_API_PORT={port}"));
     let mut is_run = BTreeSet::new();
     for block in blocks(&readme()) {
@@ -213,23 +239,31 @@ fn what_is_typed_in_the_readme_prints_what_stands_below_it() {
         }
         for typed in block {
             is_run.insert(typed.command.clone());
-            if typed.command == "codling serve" {
-                let log = scratch.path().join("serve.log");
-                shell.type_in(&format!("codling serve >{} 2>&1 &", log.display()));
-                wait::until("the node is ready and has its engine", || {
-                    let said = std::fs::read_to_string(&log).unwrap_or_default();
-                    let is_ready = said.contains("ready; ") && said.contains(" engine ");
-                    is_ready.then_some(()).ok_or(said)
-                });
-                continue;
+            match typed.command.as_str() {
+                "codling serve" => {
+                    let log = scratch.path().join("serve.log");
+                    shell.serve("", &log, ["ready; ", " engine "]);
+                }
+                "codling node describe" => {
+                    let (log, port) = (scratch.path().join("second.log"), free_port());
+                    let home = scratch.path().join("second");
+                    let variables = format!(
+                        "HOME={} CODLING_API_PORT={port} CODLING_ENGINE_SOCKET=/nonexistent/engine.sock",
+                        home.display()
+                    );
+                    shell.serve(&variables, &log, ["ready; ", "get one running with"]);
+                    let printed =
+                        shell.run(&format!("CODLING_API_PORT={port} codling node describe"));
+                    assert_eq!(fields(&printed), fields(&typed.shown), "{printed:?}");
+                }
+                command => {
+                    let printed = shell.run(command);
+                    let masked = |lines: &[String]| -> Vec<String> {
+                        lines.iter().map(|line| without_ids(line)).collect()
+                    };
+                    assert_eq!(masked(&printed), masked(&typed.shown), "$ {command}");
+                }
             }
-            let printed: Vec<String> = shell
-                .run(&typed.command)
-                .iter()
-                .map(|line| without_ids(line))
-                .collect();
-            let shown: Vec<String> = typed.shown.iter().map(|line| without_ids(line)).collect();
-            assert_eq!(printed, shown, "$ {}", typed.command);
         }
     }
     assert!(is_run.contains("codling serve"), "{is_run:?}");
