@@ -33,7 +33,6 @@ fn an_engine_that_is_killed_under_a_running_job_and_comes_back_is_found_with_the
     let job = node.submit(&shell("echo begun; sleep 5; echo done; exit 5"));
     node.running(&job);
     comer.go(rustix::process::Signal::KILL);
-    // A job that comes meanwhile waits for the engine and notices its absence.
     comer.come();
     let ended = node.ended(&job);
     assert_eq!(ended["Job"]["State"]["StateType"], "Completed", "{ended:#}");
