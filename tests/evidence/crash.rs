@@ -7,6 +7,7 @@ use crate::support::wait;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 
 /// The port in the ready line.
 fn api_port(node: &Running) -> String {
@@ -30,6 +31,32 @@ fn crash(dir: &Path) -> Ended {
     engine.go_away();
     Program::new(&["run", "--api-port", &port, "--detach", "a"]).run();
     node.ended()
+}
+
+/// The stack, read with the symbols of the build that crashed and refused with those of another.
+fn reads_as_functions_and_lines(report: &Path) {
+    let symbols = |of: &str| {
+        Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/symbols"))
+            .arg(report)
+            .arg(of)
+            .output()
+            .unwrap()
+    };
+    let read = symbols(env!("CARGO_BIN_EXE_codling"));
+    let out = String::from_utf8_lossy(&read.stdout).into_owned();
+    let has = |function: &str, file: &str| {
+        let mut lines = out.lines();
+        lines.any(|line| line.contains(function) && line.contains(file))
+    };
+    assert!(
+        has("codling::cli::serve::serve", "src/cli/serve/mod.rs:")
+            && has("codling::node::driver", "src/node/driver.rs:"),
+        "{out}\n{}",
+        String::from_utf8_lossy(&read.stderr)
+    );
+    let other = std::env::current_exe().unwrap();
+    let refused = symbols(&other.display().to_string());
+    assert!(!refused.status.success(), "another build's symbols");
 }
 
 #[test]
@@ -66,6 +93,7 @@ fn a_crash_leaves_one_report_with_what_happened_last_and_the_next_start_tells_of
         assert!(report.contains(needed), "{needed}\n{report}");
     }
     assert!(!report.contains("s3cr3t"), "of a job only ids: {report}");
+    reads_as_functions_and_lines(&path);
 
     let next = serve_on(scratch.path(), Path::new("/none.sock"), &[]).start();
     let port: u16 = api_port(&next).parse().unwrap();
