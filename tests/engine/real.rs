@@ -380,8 +380,14 @@ fn a_container_that_ignores_the_request_to_end_is_ended_by_force(on: Real) {
             .unwrap();
         bench.engine.kill(&id).await.unwrap();
         let polite = bench
-            .start(&bench.spec("trap 'exit 9' TERM; while true; do sleep 0.1; done"))
+            .start(&bench.spec("trap 'exit 9' TERM; echo ready; while true; do sleep 0.1; done"))
             .await;
+        // Until its trap is set, the first process of a container does not hear what it is asked.
+        let mut said = Vec::new();
+        while said.is_empty() {
+            let output = bench.engine.output(&polite).await.unwrap();
+            said.extend_from_slice(&output.stdout.bytes);
+        }
         bench
             .engine
             .stop(&polite, Duration::from_secs(10))
