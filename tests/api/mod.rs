@@ -32,4 +32,6 @@ mod submission;
 mod support;
 // Clients that leave at every point.
 mod vanish;
+// Names, versions, reruns.
+mod versions;
 mod world;

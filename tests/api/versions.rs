@@ -50,7 +50,10 @@ fn the_versions_of_a_job_are_listed_in_order_each_as_it_was_last() {
         World::default().with_stored(two_versions(1)),
         World::default().with_live(two_versions(1)),
     ] {
-        let body = world.serve().get(&format!("{JOBS}/collector/versions")).ok();
+        let body = world
+            .serve()
+            .get(&format!("{JOBS}/collector/versions"))
+            .ok();
         assert_eq!(body["NextToken"], "");
         let items = body["Items"].as_array().unwrap();
         let shown: Vec<_> = items
@@ -70,18 +73,33 @@ fn the_versions_of_a_job_are_listed_in_order_each_as_it_was_last() {
 fn a_version_is_shown_with_its_own_executions_and_history_and_one_that_is_gone_is_404() {
     let server = World::default().with_stored(two_versions(1)).serve();
     let job = format!("{JOBS}/{}", job_id(1));
-    for (version, number, task) in [("", 2, "second"), ("&job_version=1", 1, "main"), ("&job_version=2", 2, "second")] {
-        let body = server.get(&format!("{job}?include=executions,history{version}")).ok();
-        assert_eq!((&body["Job"]["Version"], &body["Job"]["Tasks"][0]["Name"]), (&json!(number), &json!(task)));
+    for (version, number, task) in [
+        ("", 2, "second"),
+        ("&job_version=1", 1, "main"),
+        ("&job_version=2", 2, "second"),
+    ] {
+        let body = server
+            .get(&format!("{job}?include=executions,history{version}"))
+            .ok();
+        assert_eq!(
+            (&body["Job"]["Version"], &body["Job"]["Tasks"][0]["Name"]),
+            (&json!(number), &json!(task))
+        );
         for part in ["Executions", "History"] {
             let items = body[part]["Items"].as_array().unwrap();
             assert!(!items.is_empty(), "{part}");
-            assert!(items.iter().all(|item| item["JobVersion"] == number), "{body}");
+            assert!(
+                items.iter().all(|item| item["JobVersion"] == number),
+                "{body}"
+            );
         }
     }
     let reply = server.get(&format!("{job}?job_version=3"));
     let message = reply.refused(404, "NotFound");
-    assert!(message.contains("no version 3; versions 1 to 2 are kept"), "{message}");
+    assert!(
+        message.contains("no version 3; versions 1 to 2 are kept"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -91,7 +109,10 @@ fn the_history_of_a_version_that_was_replaced_ends_when_its_executions_have() {
     let token = |record: &JobRecord, query: &str| {
         let server = World::default().with_live(record.clone()).serve();
         let path = format!("{JOBS}/{}/history?{query}", job_id(1));
-        server.get(&path).ok()["NextToken"].as_str().unwrap().to_owned()
+        server.get(&path).ok()["NextToken"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(token(&record, "job_version=1"), "");
     for query in ["", "job_version=2", "all_job_versions=true"] {
@@ -130,10 +151,15 @@ fn a_name_leads_to_its_job_on_every_route_and_goes_before_a_prefix() {
 fn a_prefix_of_several_ids_tells_how_many() {
     let world = (1..=3).fold(World::default(), |world, n| world.with_stored(completed(n)));
     let server = world.with_live(running(4)).serve();
-    let message = server.get(&format!("{JOBS}/j-0197")).refused(409, "MultipleJobsFound");
+    let message = server
+        .get(&format!("{JOBS}/j-0197"))
+        .refused(409, "MultipleJobsFound");
     assert_eq!(message, "4 jobs have ids that start with \"j-0197\"");
     let world = (1..=300).fold(World::default(), |world, n| world.with_stored(completed(n)));
-    let message = world.serve().get(&format!("{JOBS}/j-")).refused(409, "MultipleJobsFound");
+    let message = world
+        .serve()
+        .get(&format!("{JOBS}/j-"))
+        .refused(409, "MultipleJobsFound");
     assert_eq!(message, "at least 100 jobs have ids that start with \"j-\"");
 }
 
@@ -150,14 +176,22 @@ fn asks_for(times: usize) -> (TestServer, Arc<Mutex<Vec<Stored>>>) {
                     let job = job_id(1);
                     (submission.stored, ApiReply::Submitted { job, evaluation })
                 }
-                ApiRequest::Rerun { stored, .. } => {
-                    (stored, ApiReply::Rerun { version: 2, evaluation })
-                }
+                ApiRequest::Rerun { stored, .. } => (
+                    stored,
+                    ApiReply::Rerun {
+                        version: 2,
+                        evaluation,
+                    },
+                ),
                 _ => return Then::Reply(ApiReply::NotLive),
             };
             brought.push(stored);
             let job = job_id(1);
-            Then::Reply(if brought.len() > times { taken } else { ApiReply::Unread { job } })
+            Then::Reply(if brought.len() > times {
+                taken
+            } else {
+                ApiReply::Unread { job }
+            })
         }),
         Box::new(|_| StoreAnswer::Job(Some(Box::new(completed(1))))),
     );
@@ -167,7 +201,10 @@ fn asks_for(times: usize) -> (TestServer, Arc<Mutex<Vec<Stored>>>) {
 #[test]
 fn a_job_that_has_ended_is_read_and_brought_along_until_the_agent_takes_it() {
     let rerun = format!("{JOBS}/{}/rerun", job_id(1));
-    for (path, body) in [(JOBS, spec("collector", json!(false))), (&rerun, "{}".to_owned())] {
+    for (path, body) in [
+        (JOBS, spec("collector", json!(false))),
+        (&rerun, "{}".to_owned()),
+    ] {
         let (server, brought) = asks_for(2);
         server.put(path, &body).ok();
         let brought = brought.lock().unwrap();
@@ -208,7 +245,10 @@ fn an_update_says_whether_it_is_forced_and_an_unchanged_one_is_told_how() {
     let message = reply.refused(409, "ConflictJobRevision");
     assert_eq!(
         message,
-        format!("job \"collector\" is the same already: {}, version 7; nothing was changed", job_id(1))
+        format!(
+            "job \"collector\" is the same already: {}, version 7; nothing was changed",
+            job_id(1)
+        )
     );
     assert!(reply.json()["Hint"].as_str().unwrap().contains("--force"));
     assert!(reply.json()["Details"]["Retryable"].is_null());
@@ -220,15 +260,36 @@ fn a_rerun_is_answered_as_the_cli_expects_and_refused_for_a_reason() {
     let path = format!("{JOBS}/{}/rerun", job_id(1));
     let body = json!({"Namespace": "", "Credential": null, "IdempotencyToken": "", "JobVersion": 1, "Reason": "why not"});
     let reply = server.put(&path, &body.to_string()).ok();
-    assert_eq!((&reply["JobID"], &reply["JobVersion"]), (&json!(job_id(1).0), &json!(2)));
-    assert!(reply["EvaluationID"].is_string() && reply["Warnings"].is_null(), "{reply}");
-    let Some(ApiRequest::Rerun { job, version, reason, .. }) = server.asked().pop() else {
+    assert_eq!(
+        (&reply["JobID"], &reply["JobVersion"]),
+        (&json!(job_id(1).0), &json!(2))
+    );
+    assert!(
+        reply["EvaluationID"].is_string() && reply["Warnings"].is_null(),
+        "{reply}"
+    );
+    let Some(ApiRequest::Rerun {
+        job,
+        version,
+        reason,
+        ..
+    }) = server.asked().pop()
+    else {
         panic!("not a rerun");
     };
     assert_eq!((job, version, reason.as_str()), (job_id(1), 1, "why not"));
-    for body in [json!({"JobVersion": -1}), json!({"JobVersion": 1.5}), json!({"JobVersion": "1"})] {
-        let message = server.put(&path, &body.to_string()).refused(400, "BadRequest");
-        assert!(message.starts_with("JobVersion must be a whole number"), "{message}");
+    for body in [
+        json!({"JobVersion": -1}),
+        json!({"JobVersion": 1.5}),
+        json!({"JobVersion": "1"}),
+    ] {
+        let message = server
+            .put(&path, &body.to_string())
+            .refused(400, "BadRequest");
+        assert!(
+            message.starts_with("JobVersion must be a whole number"),
+            "{message}"
+        );
     }
     let unknown = format!("{JOBS}/{}/rerun", job_id(9));
     server.put(&unknown, "{}").refused(404, "NotFound");
@@ -238,10 +299,20 @@ fn a_rerun_is_answered_as_the_cli_expects_and_refused_for_a_reason() {
             Box::new(|_| StoreAnswer::Unavailable),
         )
     };
-    let not_begun = DenyReason::NotBegun { job: job_id(1), state: JobState::Queued };
-    let message = denying(not_begun).put(&path, "{}").refused(409, "ConflictJobState");
+    let not_begun = DenyReason::NotBegun {
+        job: job_id(1),
+        state: JobState::Queued,
+    };
+    let message = denying(not_begun)
+        .put(&path, "{}")
+        .refused(409, "ConflictJobState");
     assert!(message.ends_with("it is Queued"), "{message}");
-    let no_such = DenyReason::NoSuchVersion { job: job_id(1), version: 9, oldest: 2, latest: 4 };
+    let no_such = DenyReason::NoSuchVersion {
+        job: job_id(1),
+        version: 9,
+        oldest: 2,
+        latest: 4,
+    };
     let message = denying(no_such).put(&path, "{}").refused(404, "NotFound");
     assert!(message.contains("versions 2 to 4 are kept"), "{message}");
     let lost = DenyReason::StoreUnavailable { job: None };

@@ -36,6 +36,7 @@ for_each_kind! {
     executions_beyond_eight_come_back_in_order
     a_job_that_loses_executions_keeps_no_stale_ones
     a_long_submission_comes_back_after_updates_of_its_job
+    a_later_version_brings_its_own_submission_and_keeps_what_it_replaced
     a_list_goes_either_way_and_goes_on_where_it_stopped
     a_list_of_a_prefix_holds_that_prefix_only
     a_list_stops_at_its_row_bound_and_says_so
@@ -243,6 +244,31 @@ fn a_list_stops_at_its_row_bound_and_says_so(config: StoreConfig) {
     assert_eq!((ids.len(), more), (READ_ROWS_MAX, true));
     let (ids, more) = list(&store, range(ListOrder::OldestFirst, 0));
     assert_eq!((ids.len(), more), (0, true));
+}
+
+fn a_later_version_brings_its_own_submission_and_keeps_what_it_replaced(config: StoreConfig) {
+    let (store, _) = open(config);
+    let mut record = job_record(1, JobState::Running);
+    record.submitted = vec![b'1'; 5_000];
+    commit(&store, batch([record.clone()], []));
+    for version in 2..6 {
+        record.earlier.push(EarlierVersion {
+            job: record.job.clone(),
+            idempotency: None,
+            submitted_bytes: 5_000,
+        });
+        if record.earlier.len() > 2 {
+            record.earlier.remove(0);
+        }
+        record.job.version = version;
+        // As long as the one before it.
+        record.submitted = vec![b'0' + u8::try_from(version).unwrap(); 5_000];
+        commit(&store, batch([record.clone()], []));
+        assert_eq!(read(&store, 1).as_ref(), Some(&record), "version {version}");
+    }
+    record.earlier.clear();
+    commit(&store, batch([record.clone()], []));
+    assert_eq!(read(&store, 1), Some(record));
 }
 
 fn a_list_stops_at_its_byte_bound_and_says_so(config: StoreConfig) {
