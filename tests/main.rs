@@ -30,6 +30,8 @@ mod crowd;
 mod lifecycle;
 // A Podman that systemd starts when it is asked something, and that sleeps else.
 mod activation;
+// A job's output, followed: on every engine, by many, through everything that breaks.
+mod logs;
 // Images: every name, every registry that fails, on both real engines.
 mod images;
 // Real engines that come, go and come back.

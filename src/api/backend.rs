@@ -1,4 +1,4 @@
-//! Who answers: the agent through a bounded channel, the store through a function.
+//! Who answers: the agent through a bounded channel, store and logs through functions.
 //!
 //! The server owns neither. `node` builds an [`ApiBackend`], keeps the receiving end, turns each [`ApiCall`] into an event
 //! of the agent and answers it when the reply is released. A vanished client loses the reply, not the decision.
@@ -6,8 +6,12 @@
 use super::error::{ApiError, Asked};
 use super::wire::{Json, agent_config};
 use crate::config::Config;
-use crate::model::{ApiReply, ApiRequest, ConnectedNode, DenyReason, StoreAnswer, StoreQuery};
+use crate::model::{
+    ApiReply, ApiRequest, ConnectedNode, DenyReason, LogItem, LogRequest, NodeId, StoreAnswer,
+    StoreQuery,
+};
 use async_channel::{Receiver, Sender, TrySendError};
+use futures_lite::Stream;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -71,6 +75,58 @@ impl PeerReads {
     }
 }
 
+/// The function that opens a log, and the one that tells when it may be worth to look again.
+type FollowLog = dyn Fn(LogRequest) -> Pin<Box<dyn Stream<Item = LogItem> + Send>> + Send + Sync;
+type LogNews = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
+
+/// Reads the logs of this node's executions.
+#[derive(Clone)]
+pub struct LogReads {
+    node: NodeId,
+    follow: Arc<FollowLog>,
+    news: Arc<LogNews>,
+}
+
+impl fmt::Debug for LogReads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogReads")
+    }
+}
+
+impl LogReads {
+    /// Wraps the functions. A stream of `follow` reads nothing before it is asked, and dropping it ends it. A future of
+    /// `news` is ready when an activity of this node begins or ends after the call.
+    pub fn new<F, S, N, A>(node: NodeId, follow: F, news: N) -> Self
+    where
+        F: Fn(LogRequest) -> S + Send + Sync + 'static,
+        S: Stream<Item = LogItem> + Send + 'static,
+        N: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = ()> + Send + 'static,
+    {
+        Self {
+            node,
+            follow: Arc::new(move |request| Box::pin(follow(request))),
+            news: Arc::new(move || Box::pin(news())),
+        }
+    }
+
+    /// Whose executions these are.
+    pub(super) fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    pub(super) fn follow(
+        &self,
+        request: LogRequest,
+    ) -> Pin<Box<dyn Stream<Item = LogItem> + Send>> {
+        (self.follow)(request)
+    }
+
+    pub(super) fn news(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        (self.news)()
+    }
+}
+
 /// One request on its way to the agent.
 #[derive(Debug)]
 pub struct ApiCall {
@@ -104,6 +160,7 @@ pub struct ApiBackend {
     requests: Sender<ApiCall>,
     store: StoreReads,
     peers: PeerReads,
+    logs: LogReads,
     config: Arc<Json>,
 }
 
@@ -111,15 +168,26 @@ impl ApiBackend {
     /// A backend and the end at which its calls arrive, at most [`REQUESTS_MAX`] waiting. When the receiver is dropped,
     /// every request is answered with 503.
     #[must_use]
-    pub fn new(store: StoreReads, peers: PeerReads, config: &Config) -> (Self, Receiver<ApiCall>) {
+    pub fn new(
+        store: StoreReads,
+        peers: PeerReads,
+        logs: LogReads,
+        config: &Config,
+    ) -> (Self, Receiver<ApiCall>) {
         let (requests, calls) = async_channel::bounded(REQUESTS_MAX);
         let backend = Self {
             requests,
             store,
             peers,
+            logs,
             config: Arc::new(agent_config(config)),
         };
         (backend, calls)
+    }
+
+    /// The logs.
+    pub(super) fn logs(&self) -> &LogReads {
+        &self.logs
     }
 
     /// Asks the agent. A refusal is an error here; `asked` says in which words it reaches the client.

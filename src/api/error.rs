@@ -97,6 +97,10 @@ pub(super) enum ApiError {
     },
     #[error("job {id} changes faster than it can be read")]
     JobChanges { id: String },
+    #[error("execution not found: {id} is none of job {job}")]
+    ExecutionNotFound { id: String, job: String },
+    #[error("this route is a websocket: send the upgrade request of one")]
+    NotWebsocket,
     #[error("job {id} cannot be stopped: it is {} already", job_state_word(*.state))]
     JobEnded { id: String, state: JobState },
     #[error("{reason}")]
@@ -242,6 +246,18 @@ impl ApiError {
                 "NotFound",
                 JOBS,
                 "job list shows the jobs of this node",
+            ),
+            Self::ExecutionNotFound { job, .. } => row(
+                404,
+                "NotFound",
+                JOBS,
+                format!("job executions {job} shows them"),
+            ),
+            Self::NotWebsocket => row(
+                400,
+                "BadRequest",
+                API,
+                "job logs shows what a job printed, and follows it",
             ),
             Self::MultipleJobs { .. } => row(409, "MultipleJobsFound", JOBS, "use the full job id"),
             Self::NodeNotFound { .. } => row(

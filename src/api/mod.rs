@@ -16,7 +16,7 @@
 //! | `access` | who may call: `Host`, `Origin`, tokens |
 //! | `listen` | binding, with typed errors |
 //! | `server` | connections and their bounds |
-//! | `backend` | who answers: channel to the agent, function to the store |
+//! | `backend` | who answers: channel to the agent, functions to the store and to the logs |
 //! | `routes` | one file per kind of route, with the checks on path and query |
 //! | `wire` | JSON in and out, paging tokens, label selectors |
 //! | `error` | every refusal, in one table |
@@ -37,6 +37,6 @@ mod server;
 mod wire;
 
 pub use access::{Access, ApiToken, Challenge, Hosts, TOKEN_MAX, TOKEN_MIN, TokenFileError};
-pub use backend::{ApiBackend, ApiCall, PeerReads, REQUESTS_MAX, ReplySlot, StoreReads};
+pub use backend::{ApiBackend, ApiCall, LogReads, PeerReads, REQUESTS_MAX, ReplySlot, StoreReads};
 pub use listen::{BindError, bind};
 pub use server::{ApiServer, Limits};

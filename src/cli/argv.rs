@@ -56,7 +56,10 @@ pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request,
         if word.starts_with("--") {
             walk.flag(word, &mut rest)?;
         } else if word.starts_with('-') && word.len() > 1 {
-            return Err(walk.unknown_flag(word));
+            let Some(long) = walk.long_of(word) else {
+                return Err(walk.unknown_flag(word));
+            };
+            walk.flag(long, &mut rest)?;
         } else if walk.takes_command() {
             walk.descend(word)?;
         } else if walk.takes_the_rest() {
@@ -191,6 +194,16 @@ impl<'a> Walk<'a> {
 
     fn known(&self, name: &str) -> Option<&'static FlagInfo<'static>> {
         self.info.flags.iter().find(|info| info.long == name)
+    }
+
+    /// The flag that a letter such as `-f` stands for.
+    fn long_of(&self, word: &str) -> Option<&'static str> {
+        let mut letters = word.strip_prefix('-')?.chars();
+        let letter = letters.next().filter(|_| letters.as_str().is_empty())?;
+        let mut flags = self.info.flags.iter();
+        flags
+            .find(|info| info.short == Some(letter))
+            .map(|info| info.long)
     }
 
     fn unknown_flag(&self, flag: &str) -> UsageError {

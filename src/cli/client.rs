@@ -22,7 +22,7 @@ const ORCHESTRATOR: &str = "/api/v1/orchestrator";
 const AGENT: &str = "/api/v1/agent";
 
 /// A node, as a client sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     agent: ureq::Agent,
     target: ClientTarget,
@@ -67,6 +67,9 @@ pub(super) enum ClientError {
     /// It answered with something else than this API does.
     #[error("{base_url} does not answer like a node: {what}")]
     Garbled { base_url: String, what: String },
+    /// It has no log to show, or not any more.
+    #[error("{message}")]
+    LogRefused { message: String },
     /// A job that was submitted is out of sight.
     #[error("lost sight of job {job}: no answer for {seconds} s")]
     Lost { job: String, seconds: u64 },
@@ -85,7 +88,7 @@ impl ClientError {
     /// What to do about it; empty when the message says it.
     pub(super) fn hint(&self) -> &str {
         match self {
-            Self::NoNode { .. } => "",
+            Self::NoNode { .. } | Self::LogRefused { .. } => "",
             // Only jobs are asked for by name.
             Self::Refused {
                 status: 404, hint, ..
@@ -105,7 +108,7 @@ impl ClientError {
         match self {
             Self::NoNode { .. } | Self::Unreachable { .. } | Self::NoAnswer { .. } => Retry::Later,
             Self::Refused { retry, .. } => *retry,
-            Self::Garbled { .. } | Self::Lost { .. } => Retry::Never,
+            Self::Garbled { .. } | Self::LogRefused { .. } | Self::Lost { .. } => Retry::Never,
         }
     }
 }
@@ -175,13 +178,40 @@ impl Client {
     }
 
     fn with_token<Body>(&self, request: ureq::RequestBuilder<Body>) -> ureq::RequestBuilder<Body> {
-        match &self.target.token {
-            Some(token) => request.header("Authorization", format!("Bearer {}", token.0)),
+        match self.authorization() {
+            Some(authorization) => request.header("Authorization", authorization),
             None => request,
         }
     }
 
-    fn url(&self, path: &str) -> String {
+    /// What `Authorization` says, where the node wants a token.
+    pub(super) fn authorization(&self) -> Option<String> {
+        let token = self.target.token.as_ref()?;
+        Some(format!("Bearer {}", token.0))
+    }
+
+    /// `http://host:port` of the node.
+    pub(super) fn base_url(&self) -> String {
+        self.target.base_url()
+    }
+
+    /// Host and port as they are looked up: an IPv6 address without its brackets.
+    pub(super) fn address(&self) -> (String, u16) {
+        let host = &self.target.host.value;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        (bare.to_owned(), self.target.port.value)
+    }
+
+    /// A reply that this API does not give.
+    pub(super) fn garbled(&self, what: String) -> ClientError {
+        ClientError::Garbled {
+            base_url: self.target.base_url(),
+            what,
+        }
+    }
+
+    /// The URL of a path below the orchestrator.
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{ORCHESTRATOR}{path}", self.target.base_url())
     }
 
@@ -213,7 +243,8 @@ impl Client {
         Err(refusal(status, &bytes, base_url))
     }
 
-    fn failed(&self, error: ureq::Error) -> ClientError {
+    /// What an error of the connection means.
+    pub(super) fn failed(&self, error: ureq::Error) -> ClientError {
         let base_url = self.target.base_url();
         match &error {
             ureq::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
@@ -295,7 +326,8 @@ impl Reply {
     }
 }
 
-fn refusal(status: u16, bytes: &[u8], base_url: String) -> ClientError {
+/// What an answer other than 200 means.
+pub(super) fn refusal(status: u16, bytes: &[u8], base_url: String) -> ClientError {
     match serde_json::from_slice::<Failure>(bytes) {
         Ok(failure) if !failure.message.is_empty() => {
             let said = failure

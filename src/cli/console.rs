@@ -21,6 +21,12 @@ impl Console {
         forgive(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
+    /// Writes `bytes` to stdout as they are; also a reader that went away is an error, so that an endless output ends.
+    pub(super) fn pour(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush())
+    }
+
     /// Writes a line to stdout.
     pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
         self.out(format!("{text}\n").as_bytes())

@@ -94,9 +94,13 @@ fn positional_words(positional: &PositionalInfo<'_>) -> String {
 }
 
 fn flag_words(flag: &FlagInfo<'_>) -> String {
+    let names = match flag.short {
+        Some(letter) => format!("-{letter}, {}", flag.long),
+        None => flag.long.to_owned(),
+    };
     match flag.kind {
-        FlagInfoKind::Switch => flag.long.to_owned(),
-        FlagInfoKind::Option { arg_name } => format!("{} {arg_name}", flag.long),
+        FlagInfoKind::Switch => names,
+        FlagInfoKind::Option { arg_name } => format!("{names} {arg_name}"),
     }
 }
 

@@ -23,14 +23,14 @@ mod seam;
 mod seen;
 mod spec;
 
+pub use crate::model::{LogChunk, LogExtent, OutputStream};
 pub use container::{ContainerEngine, EndWatch, Patience, SocketSearch};
 pub use error::{EngineError, PullCause, Skipped};
 pub use platform::Platform;
 pub use seam::{Engine, EngineFuture, LogStream};
 pub use seen::{
     ApiVersion, ContainerEnd, ContainerState, Created, EXIT_SIGKILL, EXIT_SIGTERM, EngineKind,
-    EngineProfile, FirstBytes, FirstOutput, FoundContainer, HardLimits, ImageFacts, LogChunk,
-    OutputStream, StopCause,
+    EngineProfile, FirstBytes, FirstOutput, FoundContainer, HardLimits, ImageFacts, StopCause,
 };
 pub use spec::{
     ContainerSpec, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE, LABEL_OUTPUT_MAX, container_name,

@@ -2,7 +2,7 @@
 
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, EngineError, EngineProfile, FirstOutput,
-    FoundContainer, ImageFacts, LogChunk,
+    FoundContainer, ImageFacts, LogChunk, LogExtent,
 };
 use crate::model::{ContainerId, ExecutionId, NodeId, PullProgress};
 use futures_lite::{AsyncRead, Stream};
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// A call in flight.
 pub type EngineFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send + 'a>>;
 
-/// What a container printed, in pieces, until its present end. Dropping it ends the read.
+/// What a container printed, in pieces. Nothing is read before it is asked for; dropping it ends the read.
 pub type LogStream = Pin<Box<dyn Stream<Item = Result<LogChunk, EngineError>> + Send>>;
 
 /// What runs containers.
@@ -114,11 +114,16 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// `NoSuchContainer`, nothing else: a log that cannot be read through is returned as far as it can, as truncated.
     fn output<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, FirstOutput>;
 
-    /// All that the engine's log has now. Memory use is one read, whatever the length.
+    /// The engine's log from its oldest byte. Memory use is one read, whatever the length. `ToTheEnd` is for a container
+    /// that runs: its stream goes on with what comes, silent in between.
+    ///
+    /// **The end of a stream to the end is no promise.** Podman may hold it open after the container has ended, and ends
+    /// it early for a reader that is behind then; an engine that is stopped ends it in good order. Whoever needs all of
+    /// a log reads what is `Present` once the container has ended.
     ///
     /// # Errors
     /// `NoSuchContainer`; any error of a call. The stream ends after its first error.
-    fn logs<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, LogStream>;
+    fn logs<'a>(&'a self, id: &'a ContainerId, extent: LogExtent) -> EngineFuture<'a, LogStream>;
 
     /// Asks the container to end, and ends it by force after `grace` (whole seconds, rounded up). Must be awaited; takes
     /// up to `grace` and a time-out. `Ok` means that it does not run any more, or that it was sent SIGKILL.

@@ -193,24 +193,6 @@ pub enum StopCause {
     Node,
 }
 
-/// One of the two streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OutputStream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// A piece of what a container printed. Order is kept within a stream, not between the two.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogChunk {
-    /// Which stream.
-    pub stream: OutputStream,
-    /// At least one byte, at most what one read brought; not cut at lines.
-    pub bytes: bytes::Bytes,
-}
-
 /// The first bytes that a container's log still has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FirstOutput {
@@ -218,6 +200,8 @@ pub struct FirstOutput {
     pub stdout: FirstBytes,
     /// Standard error.
     pub stderr: FirstBytes,
+    /// Whether the engine may have dropped the oldest part of the log.
+    pub rotated: bool,
 }
 
 /// The first bytes of one stream.
@@ -227,4 +211,6 @@ pub struct FirstBytes {
     pub bytes: heapless::Vec<u8, RUN_OUTPUT_MAX>,
     /// Whether there was more, or may have been because the log was rotated.
     pub truncated: bool,
+    /// How many bytes of the stream the log has.
+    pub log_bytes: u64,
 }

@@ -16,6 +16,7 @@
 //! | `message` | what requester and compute say to each other |
 //! | `names` | which job has which name |
 //! | `record` | what is stored, and the batch that stores it |
+//! | `log` | what followers of a job's log ask for, and what they are given |
 //! | `request` | what the REST API asks, and what it is told |
 //! | `node` | what a node says of itself |
 //! | `capability` | what a container may be given |
@@ -34,6 +35,7 @@ mod failure;
 mod history;
 mod ids;
 mod job;
+mod log;
 mod message;
 mod names;
 mod node;
@@ -63,6 +65,10 @@ pub use failure::{Failure, FailureKind};
 pub use history::{HistoryItem, HistoryLevel, Topic};
 pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};
 pub use job::{Constraint, Job, JobState, JobType};
+pub use log::{
+    LAST_LINES_MAX, LastLines, LogBreak, LogBytes, LogChunk, LogExtent, LogItem, LogRequest,
+    LogStart, OutputStream,
+};
 pub use message::Message;
 pub use names::{JobNames, NAMES_MAX, NamedJob};
 pub use node::{BoardFacts, EngineFacts, MemoryLimits, NodeInfo, NodeRole, NodeRoles, Origin};

@@ -8,6 +8,7 @@ use super::driver::{Driver, NodeEvent};
 use super::evidence::{Evidence, Witness};
 use super::finder::Finder;
 use super::lock::{self, DataDirLock};
+use super::logs::{Followers, LogSource};
 use super::notices::health_config;
 use super::perform::{Performer, Preparation};
 use super::rest;
@@ -128,20 +129,37 @@ impl Node {
             &executor,
         )?;
         let reads = store.reads();
-        let reads = StoreReads::new(move |query| {
+        let store_reads = StoreReads::new(move |query| {
             let reads = reads.clone();
             async move { reads.ask(query).await }
         });
-        let (backend, calls) = ApiBackend::new(reads, rest::peer_reads(&host), config);
         let access = rest::access(config, &id, token)?;
-        let api = ApiServer::start(&executor, vec![listener], backend, access, Limits::STANDARD);
         let preparation = Preparation {
             image_pull: config.image_pull.value,
             capabilities: config.container_caps.value.0.clone(),
             output_max_bytes: config.job_output_max.value.0,
         };
-        let (performer, news) =
-            Performer::new(engine.clone(), id.clone(), preparation, executor.clone());
+        let followers = Arc::new(Followers::default());
+        let logs = LogSource {
+            engine: engine.clone(),
+            node: id.clone(),
+            followers: followers.clone(),
+            output_max_bytes: preparation.output_max_bytes,
+        };
+        let (backend, calls) = ApiBackend::new(
+            store_reads,
+            rest::peer_reads(&host),
+            rest::log_reads(logs),
+            config,
+        );
+        let api = ApiServer::start(&executor, vec![listener], backend, access, Limits::STANDARD);
+        let (performer, news) = Performer::new(
+            engine.clone(),
+            id.clone(),
+            preparation,
+            followers,
+            executor.clone(),
+        );
         let (finder, engine_news) = Finder::new(engine, id.clone(), executor.clone());
         let started = Started {
             id: id.clone(),

@@ -26,6 +26,7 @@ mod error;
 mod evidence;
 mod finder;
 mod lock;
+mod logs;
 mod notices;
 mod perform;
 mod recent;

@@ -1,7 +1,8 @@
-//! What the REST API needs of a node: who may call, and who is connected.
+//! What the REST API needs of a node: who may call, who is connected, and what was printed.
 
 use super::NodeError;
-use crate::api::{Access, ApiToken, Challenge, Hosts, PeerReads};
+use super::logs::LogSource;
+use crate::api::{Access, ApiToken, Challenge, Hosts, LogReads, PeerReads};
 use crate::config::Config;
 use crate::model::{ConnectedNode, DialledBy, NodeId};
 use crate::swarm::{ConnectedPeer, Direction, Host};
@@ -41,6 +42,16 @@ pub(super) fn peer_reads(host: &Host) -> PeerReads {
             peers.into_iter().map(connected_node).collect()
         }
     })
+}
+
+/// Logs for the API, which does not know the engine.
+pub(super) fn log_reads(source: LogSource) -> LogReads {
+    let followers = source.followers.clone();
+    LogReads::new(
+        source.node.clone(),
+        move |request| source.follow(request),
+        move || followers.news(),
+    )
 }
 
 fn connected_node(peer: ConnectedPeer) -> ConnectedNode {

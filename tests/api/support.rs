@@ -3,7 +3,8 @@
 use crate::support::wait;
 use async_executor::Executor;
 use codling::api::{
-    Access, ApiBackend, ApiCall, ApiServer, Challenge, Hosts, Limits, PeerReads, StoreReads, bind,
+    Access, ApiBackend, ApiCall, ApiServer, Challenge, Hosts, Limits, LogReads, PeerReads,
+    StoreReads, bind,
 };
 use codling::config::{Config, Raw, Surroundings};
 use codling::model::{ApiReply, ApiRequest, ConnectedNode, NodeId, StoreAnswer, StoreQuery};
@@ -86,7 +87,7 @@ impl TestServer {
             .spawn(move || {
                 let executor = Arc::new(Executor::new());
                 let peers = PeerReads::new(move || std::future::ready(peers.clone()));
-                let (backend, calls) = ApiBackend::new(reads, peers, &config());
+                let (backend, calls) = ApiBackend::new(reads, peers, no_logs(), &config());
                 let server = ApiServer::start(&executor, vec![listener], backend, access, limits);
                 let scripted = async {
                     let mut held = Vec::new();
@@ -165,6 +166,15 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// No execution is here.
+fn no_logs() -> LogReads {
+    LogReads::new(
+        NodeId::from(super::world::NODE),
+        |_| futures_lite::stream::empty(),
+        future::pending,
+    )
 }
 
 pub(super) const JSON: (&str, &str) = ("Content-Type", "application/json");

@@ -5,7 +5,7 @@ use super::{run, spec};
 use crate::support::engine::{Endpoint, Fault, Play, ScriptedEngine, Times};
 use crate::support::wait;
 use codling::engine::{ContainerEngine, Engine, EngineError};
-use codling::model::ContainerId;
+use codling::model::{ContainerId, LogExtent};
 use std::time::{Duration, Instant};
 
 /// Calls `endpoint` once through the client.
@@ -29,7 +29,7 @@ async fn call(
         Endpoint::Kill => client.kill(id).await,
         Endpoint::Remove => client.remove(id).await,
         Endpoint::Logs => {
-            let mut log = client.logs(id).await?;
+            let mut log = client.logs(id, LogExtent::Present).await?;
             while let Some(chunk) = futures_lite::StreamExt::next(&mut log).await {
                 chunk?;
             }

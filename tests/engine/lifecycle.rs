@@ -6,7 +6,7 @@ use codling::engine::{
     ContainerState, Engine, EngineError, LABEL_EXECUTION, LABEL_NODE, OutputStream, PullCause,
     StopCause,
 };
-use codling::model::PullProgress;
+use codling::model::{LogExtent, PullProgress};
 use futures_lite::StreamExt;
 use serde_json::json;
 use std::time::Duration;
@@ -119,7 +119,7 @@ fn a_log_is_streamed_in_the_order_of_each_stream() {
         let id = client.create(&spec("1", "a")).await.unwrap().id;
         client.start(&id).await.unwrap();
         client.await_end(&id).await.unwrap();
-        let mut log = client.logs(&id).await.unwrap();
+        let mut log = client.logs(&id, LogExtent::Present).await.unwrap();
         while let Some(chunk) = log.next().await {
             let chunk = chunk.unwrap();
             if chunk.stream == OutputStream::Stdout {

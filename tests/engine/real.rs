@@ -453,7 +453,11 @@ fn of_200_mb_of_output_the_tail_that_the_engine_kept_is_exact_and_called_truncat
         assert!(first.stdout.truncated && first.stderr.truncated);
         assert_eq!(first.stdout.bytes.len(), 2_048);
         let mut kept = Vec::new();
-        let mut log = bench.engine.logs(&id).await.unwrap();
+        let mut log = bench
+            .engine
+            .logs(&id, codling::model::LogExtent::Present)
+            .await
+            .unwrap();
         while let Some(chunk) = log.next().await {
             kept.extend_from_slice(&chunk.unwrap().bytes);
         }

@@ -17,3 +17,4 @@ pub(crate) mod small_disk;
 pub(crate) mod stand;
 pub(crate) mod tap;
 pub(crate) mod wait;
+pub(crate) mod websocket;

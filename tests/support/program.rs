@@ -22,6 +22,8 @@ pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
+    /// stdout as it came.
+    pub(crate) out_bytes: Vec<u8>,
 }
 
 impl Ended {
@@ -168,6 +170,7 @@ impl Running {
             code: status.code().unwrap_or(-1),
             out: self.out.text(),
             err: self.err.text(),
+            out_bytes: self.out.bytes(),
         }
     }
 }
@@ -202,6 +205,10 @@ impl Capture {
             bytes,
             thread: Some(thread),
         }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.bytes.lock().expect("no test panics in it").clone()
     }
 
     fn text(&self) -> String {

@@ -7,6 +7,7 @@ mod find;
 mod history;
 mod job;
 mod list;
+mod logs;
 mod nodes;
 mod query;
 mod reply;
@@ -29,6 +30,7 @@ use hyper::{Method, Request, Response};
 use query::Query;
 use reply::Style;
 
+pub(super) use logs::{Seats, Upgrade, attend};
 pub(super) use reply::last_words;
 
 /// Every path that exists.
@@ -51,6 +53,7 @@ enum Route {
     JobHistory(String),
     JobVersions(String),
     JobRerun(String),
+    JobLogs(String),
     Moved(&'static str),
 }
 
@@ -86,6 +89,9 @@ impl Route {
             ["api", "v1", "orchestrator", "jobs", id, "rerun"] => {
                 Some(Self::JobRerun((*id).to_owned()))
             }
+            ["api", "v1", "orchestrator", "jobs", id, "logs"] => {
+                Some(Self::JobLogs((*id).to_owned()))
+            }
             _ => None,
         })
     }
@@ -110,6 +116,7 @@ impl Route {
             | Self::JobExecutions(_)
             | Self::JobHistory(_)
             | Self::JobVersions(_)
+            | Self::JobLogs(_)
             | Self::Moved(_) => "GET, HEAD",
         }
     }
@@ -132,29 +139,45 @@ impl Route {
     }
 }
 
-/// Answers one request. Never fails: what goes wrong is an answer too. The second value is a body that was not read to its
-/// end and should be, so that its client sees the answer.
-pub(super) async fn answer(
-    request: Request<Incoming>,
-    shared: &Shared,
-) -> (Response<Full<Bytes>>, Option<Incoming>) {
-    let (head, mut body) = request.into_parts();
+/// One request, answered.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) response: Response<Full<Bytes>>,
+    /// A body that was not read to its end and should be, so that its client sees the answer.
+    pub(super) unread: Option<Incoming>,
+    /// What the connection becomes once the answer has left.
+    pub(super) upgrade: Option<Upgrade>,
+}
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Answered {
+    let (mut head, mut body) = request.into_parts();
     let query = Query::read(head.uri.query().unwrap_or_default());
     let style = match &query {
         Ok(query) if query.has("pretty") => Style::Pretty,
         _ => Style::Compact,
     };
-    let answered = dispatch(&head, query, &mut body, shared).await;
+    let answered = dispatch(&mut head, query, &mut body, shared).await;
+    let mut upgrade = None;
     let response = match answered {
         Ok(Answer::Body(json)) => reply::ok(&json, style),
         Ok(Answer::Document(text)) => reply::document(text),
         Ok(Answer::Metrics(page)) => reply::metrics(page),
         Ok(Answer::Moved(to)) => reply::moved(to),
+        Ok(Answer::Upgrade(to)) => {
+            let response = reply::switching(&to.accept);
+            upgrade = Some(*to);
+            response
+        }
         Err(error) => reply::refused(&error, style),
     };
     // A client that asked first whether to send its body has its answer and sends none.
     let unread = !body.is_end_stream() && !head.headers.contains_key(EXPECT);
-    (response, unread.then_some(body))
+    Answered {
+        response,
+        unread: unread.then_some(body),
+        upgrade,
+    }
 }
 
 enum Answer {
@@ -162,10 +185,11 @@ enum Answer {
     Document(&'static str),
     Metrics(String),
     Moved(&'static str),
+    Upgrade(Box<Upgrade>),
 }
 
 async fn dispatch(
-    head: &Parts,
+    head: &mut Parts,
     query: Result<Query, ApiError>,
     body: &mut Incoming,
     shared: &Shared,
@@ -193,6 +217,10 @@ async fn dispatch(
         });
     }
     let query = &query?;
+    if let Route::JobLogs(job) = &route {
+        let upgrade = logs::expect_upgrade(head, job, query)?;
+        return Ok(Answer::Upgrade(Box::new(upgrade)));
+    }
     let held = match head.method {
         Method::GET | Method::HEAD => None,
         _ => Some(read_body(head, body, shared).await?),
@@ -228,6 +256,7 @@ async fn dispatch(
             (Route::JobRerun(id), bytes) => {
                 versions::rerun(backend, id, query, bytes.unwrap_or_default()).await?
             }
+            (Route::JobLogs(_), _) => return Err(ApiError::NotWebsocket),
         }))
     };
     let limit = shared.limits.answer_time;

@@ -5,8 +5,8 @@ use crate::api::wire::{Json, METRICS_TYPE, SERVER};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SERVER as SERVER_NAME,
-    WWW_AUTHENTICATE,
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SERVER as SERVER_NAME, UPGRADE, WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
 
@@ -81,6 +81,20 @@ pub(super) fn document(text: &'static str) -> Response<Full<Bytes>> {
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// 101 to a websocket.
+pub(super) fn switching(accept: &str) -> Response<Full<Bytes>> {
+    let mut response = named(Full::new(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    // Base64 is a header's value.
+    if let Ok(accept) = HeaderValue::from_str(accept) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
     response
 }
 

@@ -4,7 +4,7 @@ use super::limits::Limits;
 use super::stream::Stream;
 use super::{Shared, body};
 use crate::api::error::ApiError;
-use crate::api::routes;
+use crate::api::routes::{self, Answered, Upgrade};
 use async_channel::Receiver;
 use async_io::{Async, Timer};
 use futures_lite::{AsyncWriteExt, future};
@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 use std::convert::Infallible;
@@ -71,13 +72,26 @@ pub(super) async fn drive(
     told: Receiver<()>,
 ) {
     let (refused, refusals) = async_channel::bounded::<Incoming>(1);
+    // A connection becomes something else once.
+    let (upgraded, upgrades) = async_channel::bounded::<Upgrade>(1);
     let service = {
         let (shared, slot) = (shared.clone(), slot.clone());
         service_fn(move |request: Request<Incoming>| {
-            let (shared, slot, refused) = (shared.clone(), slot.clone(), refused.clone());
+            let (shared, slot) = (shared.clone(), slot.clone());
+            let (refused, upgraded) = (refused.clone(), upgraded.clone());
             async move {
                 slot.idle_since.store(BUSY, Ordering::Relaxed);
-                let (mut response, unread) = routes::answer(request, &shared).await;
+                let Answered {
+                    mut response,
+                    unread,
+                    upgrade,
+                } = routes::answer(request, &shared).await;
+                slot.answers.fetch_add(1, Ordering::Relaxed);
+                if let Some(upgrade) = upgrade {
+                    // It stays busy: whoever follows a log for days is not idle.
+                    let _ = upgraded.try_send(upgrade);
+                    return Ok(response);
+                }
                 if let Some(body) = unread {
                     // Full: an earlier refusal on this connection lingers already, and that will do.
                     let _ = refused.try_send(body);
@@ -86,7 +100,6 @@ pub(super) async fn drive(
                     close_after(&mut response);
                 }
                 shared.counters.answered(response.status());
-                slot.answers.fetch_add(1, Ordering::Relaxed);
                 slot.heard.store(false, Ordering::Relaxed);
                 slot.idle_since
                     .store(shared.next_idle_moment(), Ordering::Relaxed);
@@ -105,6 +118,7 @@ pub(super) async fn drive(
             .max_buf_size(limits.head_bytes + READ_AHEAD)
             .half_close(true)
             .serve_connection(FuturesIo::new(stream), service)
+            .with_upgrades()
     );
     let linger = async {
         while let Ok(body) = refusals.recv().await {
@@ -132,6 +146,18 @@ pub(super) async fn drive(
         }),
     )
     .await;
+    if let Ok(upgrade) = upgrades.try_recv() {
+        match next {
+            Next::Ended => {
+                if let Some((socket, heard)) = taken_over(upgrade.on, socket).await {
+                    routes::attend(&upgrade.ask, socket, heard, &shared, &told).await;
+                }
+            }
+            // Told before the answer had left: the socket was never one.
+            Next::Close => {}
+        }
+        return;
+    }
     if matches!(next, Next::Ended) {
         return;
     }
@@ -150,6 +176,18 @@ pub(super) async fn drive(
         Timer::after(limits.close_time).await;
     };
     future::or(served, too_late).await;
+}
+
+/// The socket of a connection that is HTTP no more, and what its client has sent since. `None` when it has left.
+async fn taken_over(
+    on: OnUpgrade,
+    socket: Arc<Async<TcpStream>>,
+) -> Option<(Async<TcpStream>, Vec<u8>)> {
+    let parts = on.await.ok()?.downcast::<FuturesIo<Stream>>().ok()?;
+    let heard = parts.read_buf.to_vec();
+    // What hyper held of it.
+    drop(parts);
+    Some((Arc::into_inner(socket)?, heard))
 }
 
 /// Tells a client whose head did not come in time. What the socket does not take at once is left out.

@@ -9,6 +9,9 @@ pub struct Limits {
     /// usual 1,024 descriptors. Beyond it the connection that has been idle longest is closed; while none is idle, new
     /// ones wait in the kernel's backlog.
     pub connections: usize,
+    /// Connections that follow a log; beyond it they are refused. Half of the table, so that followers that stay for days
+    /// leave room for everybody else.
+    pub followers: usize,
     /// Bytes of a request line with its headers; beyond it 431. Browsers and proxies stop at 8 to 16 KiB.
     pub head_bytes: usize,
     /// Time from the end of one request (or the connection) to the end of the next head; then the connection is closed.
@@ -39,6 +42,7 @@ impl Limits {
     /// What a node uses.
     pub const STANDARD: Self = Self {
         connections: 256,
+        followers: 128,
         head_bytes: 16 * 1024,
         head_time: Duration::from_secs(10),
         body_bytes: 10 * 1024 * 1024,

@@ -25,6 +25,7 @@ pub(in crate::api) use counters::Counters;
 
 use super::access::Access;
 use super::backend::ApiBackend;
+use super::routes::Seats;
 use accept::Arrival;
 use async_channel::{Receiver, Sender};
 use async_executor::{Executor, Task};
@@ -44,6 +45,7 @@ pub(in crate::api) struct Shared {
     pub(in crate::api) limits: Limits,
     pub(in crate::api) bodies: Bodies,
     pub(in crate::api) counters: Counters,
+    pub(in crate::api) followers: Seats,
     /// Whether connections are scarce or the server stops: then none is kept after its answer.
     pub(in crate::api) scarce: AtomicBool,
     /// Counts the moments at which connections became idle: an order without a clock.
@@ -121,6 +123,7 @@ impl Server {
                 limits,
                 bodies: Bodies::new(limits.bodies_bytes),
                 counters: Counters::default(),
+                followers: Seats::default(),
                 scarce: AtomicBool::new(false),
                 idle_moments: AtomicU64::new(1),
             }),

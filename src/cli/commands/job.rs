@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-/// run jobs from files; list, describe and stop them
+/// run jobs from files; list, describe, follow and stop them
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
@@ -24,6 +24,7 @@ pub(in crate::cli) enum JobCommand {
     Describe(JobDescribe),
     History(JobHistory),
     Executions(JobExecutions),
+    Logs(JobLogs),
     Stop(JobStop),
 }
 
@@ -158,6 +159,36 @@ pub(in crate::cli) struct JobExecutions {
     /// print the API's JSON
     #[argh(switch)]
     pub(in crate::cli) json: bool,
+    /// node to talk to (default 127.0.0.1)
+    #[argh(option, arg_name = "HOST")]
+    pub(in crate::cli) api_host: Option<String>,
+    /// port of its REST API (default 1234)
+    #[argh(option, arg_name = "PORT")]
+    pub(in crate::cli) api_port: Option<String>,
+}
+
+/// show what a job printed
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    subcommand,
+    name = "logs",
+    example = "codling job logs j-0f8fad5b",
+    example = "codling job logs --follow --tail 20 j-0f8fad5b",
+    note = "The job's stdout goes to stdout, its stderr to stderr, byte for byte."
+)]
+pub(in crate::cli) struct JobLogs {
+    /// id of the job, or the beginning of it
+    #[argh(positional, arg_name = "JOB")]
+    pub(in crate::cli) id: String,
+    /// wait for what comes, until the job ends
+    #[argh(switch, short = 'f')]
+    pub(in crate::cli) follow: bool,
+    /// begin with the last so many lines
+    #[argh(option, arg_name = "LINES")]
+    pub(in crate::cli) tail: Option<String>,
+    /// which of the job's executions, when it has several
+    #[argh(option, arg_name = "ID")]
+    pub(in crate::cli) execution: Option<String>,
     /// node to talk to (default 127.0.0.1)
     #[argh(option, arg_name = "HOST")]
     pub(in crate::cli) api_host: Option<String>,

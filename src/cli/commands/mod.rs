@@ -11,7 +11,7 @@ use argh::{ArgsInfo, FromArgs};
 
 pub(super) use debug::Debug;
 pub(super) use job::{
-    Job, JobCommand, JobDescribe, JobExecutions, JobHistory, JobList, JobRun, JobStop,
+    Job, JobCommand, JobDescribe, JobExecutions, JobHistory, JobList, JobLogs, JobRun, JobStop,
 };
 pub(super) use local::{Id, Image, ImageCommand, ImageLoad, Version};
 pub(super) use node::{Node, NodeCommand, NodeDescribe, NodeList};

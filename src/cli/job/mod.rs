@@ -1,6 +1,6 @@
 //! `codling job ...`: what there is of jobs, and their end.
 //!
-//! `job run` is `run/`'s: it ends as the job does.
+//! `job run` is `run/`'s: it ends as the job does; `job logs` is `logs`.
 
 mod describe;
 mod executions;
@@ -10,6 +10,7 @@ mod list;
 use super::client::{Client, segment};
 use super::commands::{Job, JobCommand, JobStop};
 use super::console::{Console, plain};
+use super::logs::logs;
 use super::run::run_file;
 use super::surroundings::raw;
 use super::{CliError, Ended};
@@ -48,6 +49,7 @@ pub(super) fn job(
         JobCommand::Executions(args) => {
             executions::executions(args, &client(&args.api_host, &args.api_port)?, console)
         }
+        JobCommand::Logs(args) => logs(args, &client(&args.api_host, &args.api_port)?, console),
         JobCommand::Stop(args) => stop(args, &client(&args.api_host, &args.api_port)?, console),
     }
 }

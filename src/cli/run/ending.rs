@@ -1,11 +1,13 @@
-//! The end of a job that was followed: its output, its reason, its exit code.
+//! The end of a job that was followed: what of its output is not printed yet, its reason, its exit code.
 
 use super::super::Ended;
-use super::super::client::Reply;
+use super::super::client::{Client, Reply};
 use super::super::console::Console;
 use super::super::error::{CliError, INTERRUPTED, NEVER_RAN, TIMED_OUT};
+use super::super::logs::LogRead;
 use super::super::wire::{COMPLETED, Described, Execution, HistoryItem, Page, RunOutput};
 use super::follow::Told;
+use super::output::{Printed, PrintedEnd, print_whole};
 use super::wanted::Shown;
 use crate::model::{FailureKind, RUN_OUTPUT_MAX};
 
@@ -15,6 +17,7 @@ use crate::model::{FailureKind, RUN_OUTPUT_MAX};
 /// The reply is not what the API says, or stdout cannot be written.
 pub(super) fn ending(
     reply: &Reply,
+    output: Outputs<'_>,
     told: &Told,
     shown: Shown,
     console: &mut Console,
@@ -24,7 +27,7 @@ pub(super) fn ending(
     match shown {
         Shown::Json => console.out(&reply.line())?,
         Shown::Id => {}
-        Shown::Output => print_all(&outputs, console)?,
+        Shown::Output => output.print_all(&outputs, console)?,
     }
     let job = &described.job;
     match job.state.state_type.as_str() {
@@ -69,24 +72,86 @@ fn telling(executions: Option<&Page<Execution>>) -> Vec<&Execution> {
         .collect()
 }
 
-/// Several outputs are told apart on stderr; stdout holds what the job printed and nothing else.
-fn print_all(executions: &[&Execution], console: &mut Console) -> Result<(), CliError> {
-    for execution in executions {
-        let Some(output) = &execution.run_output else {
-            continue;
-        };
-        if executions.len() > 1 {
-            let (id, code) = (&execution.id, output.exit_code);
-            console.tell(&format!("execution {id} ended with {code}"));
-        }
-        print(output, console)?;
-    }
-    Ok(())
+/// The outputs of a job that has ended, and how much of them is printed.
+#[derive(Debug)]
+pub(super) struct Outputs<'a> {
+    client: &'a Client,
+    job: &'a str,
+    printed: Option<Printed>,
 }
 
-fn print(output: &RunOutput, console: &mut Console) -> Result<(), CliError> {
-    console.out(output.stdout.as_bytes())?;
-    console.err(output.stderr.as_bytes());
+impl<'a> Outputs<'a> {
+    /// `printed` is what a log has given while the job ran.
+    pub(super) fn new(client: &'a Client, job: &'a str, printed: Option<Printed>) -> Self {
+        Self {
+            client,
+            job,
+            printed,
+        }
+    }
+
+    /// Several outputs are told apart on stderr; stdout holds what the job printed and nothing else.
+    fn print_all(
+        mut self,
+        executions: &[&Execution],
+        console: &mut Console,
+    ) -> Result<(), CliError> {
+        for execution in executions {
+            let Some(output) = &execution.run_output else {
+                continue;
+            };
+            if executions.len() > 1 {
+                let (id, code) = (&execution.id, output.exit_code);
+                console.tell(&format!("execution {id} ended with {code}"));
+            }
+            self.print_rest(execution, output, console)?;
+        }
+        Ok(())
+    }
+
+    /// What the log did not give while the job ran: nothing, unless it was cut off, was of an earlier execution, or cannot
+    /// be read. A node keeps the log for some seconds, and the first bytes for days.
+    fn print_rest(
+        &mut self,
+        execution: &Execution,
+        output: &RunOutput,
+        console: &mut Console,
+    ) -> Result<(), CliError> {
+        let id = &execution.id;
+        // The original's frames do not say whose they are.
+        let before = self
+            .printed
+            .take()
+            .filter(|printed| printed.read.execution.as_ref().is_none_or(|of| of == id));
+        let mut read = match before {
+            Some(Printed {
+                end: PrintedEnd::Whole,
+                ..
+            }) => return Ok(()),
+            Some(printed) => printed.read,
+            None => LogRead::follow(self.job),
+        };
+        read.execution = Some(id.clone());
+        match read.read(self.client, &mut |piece| print_whole(piece, console)) {
+            Ok(()) => Ok(()),
+            Err(CliError::Output(error)) => Err(CliError::Output(error)),
+            Err(_) => print_stored(output, read.place.unwrap_or_default(), console),
+        }
+    }
+}
+
+/// Prints the first bytes from where the output has come.
+fn print_stored(
+    output: &RunOutput,
+    (stdout, stderr): (u64, u64),
+    console: &mut Console,
+) -> Result<(), CliError> {
+    let rest = |text: &str, from: u64| {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        text.as_bytes().get(from..).unwrap_or_default().to_vec()
+    };
+    console.out(&rest(&output.stdout, stdout))?;
+    console.err(&rest(&output.stderr, stderr));
     let cut = match (output.stdout_truncated, output.stderr_truncated) {
         (true, true) => "stdout and stderr are",
         (true, false) => "stdout is",

@@ -6,7 +6,8 @@
 //!  wanted.rs    what is shown of it, and until when
 //!  submit       PUT, with an idempotency token; asked again under the same token while the outcome is unknown
 //!  follow.rs    GET history, page by page, until its token is empty (rest-api.md 7.2)
-//!  ending.rs    GET the job with its executions: output, reason, exit code
+//!  output.rs    GET the job's log, on a thread of its own, and print it as it comes (rest-api.md 6)
+//!  ending.rs    GET the job with its executions: reason, exit code, and the output that is not printed yet
 //! ```
 //!
 //! Once the job is submitted a node that restarts is waited for: the job outlives it. An interrupt asks once to stop the
@@ -14,6 +15,7 @@
 
 mod ending;
 mod follow;
+mod output;
 mod spec;
 mod submission;
 mod wanted;
@@ -30,6 +32,7 @@ use super::wire::Submitted;
 use super::{CliError, Ended};
 use crate::config::Surroundings;
 use follow::Followed;
+use output::{Finished, Output};
 use std::time::Duration;
 use submission::Submission;
 use wanted::{Shown, Switches, Until, Wanted};
@@ -133,17 +136,30 @@ fn perform(
     if wanted.until == Until::Taken {
         return Ok(Ended::WELL);
     }
+    // The outputs of several executions are printed one after the other, at the end.
+    let output = match wanted.shown {
+        Shown::Output if submission.runs_once() => Output::start(client, &job),
+        Shown::Output | Shown::Id | Shown::Json => None,
+    };
     match follow::follow(client, &job, &interrupts, wanted.shown, console)
         .map_err(CliError::NotRun)?
     {
         Followed::Interrupted => Ok(interrupted(client, &job, console)),
         Followed::Ended(told) => {
+            let printed = match output.map(|output| output.finish(&interrupts)) {
+                Some(Finished::Interrupted) => return Ok(Ended(INTERRUPTED)),
+                Some(Finished::Printed(printed)) => Some(printed),
+                Some(Finished::Silent) | None => None,
+            };
             let reply = follow::patiently(&job, &interrupts, console, || {
                 client.get(&format!("/jobs/{job}?include=executions"))
             })
             .map_err(CliError::NotRun)?;
             match reply {
-                Some(reply) => ending::ending(&reply, &told, wanted.shown, console),
+                Some(reply) => {
+                    let output = ending::Outputs::new(client, &job, printed);
+                    ending::ending(&reply, output, &told, wanted.shown, console)
+                }
                 None => Ok(Ended(INTERRUPTED)),
             }
         }

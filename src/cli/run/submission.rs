@@ -21,6 +21,11 @@ impl Submission {
         }
     }
 
+    /// Whether the job is to run once, so that there is one output.
+    pub(super) fn runs_once(&self) -> bool {
+        self.job["Count"].as_u64().unwrap_or(1) <= 1
+    }
+
     /// The body of the `PUT`.
     pub(super) fn body(&self) -> Vec<u8> {
         json!({ "IdempotencyToken": self.token, "Job": self.job })

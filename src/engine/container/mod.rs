@@ -31,7 +31,7 @@ pub use search::SocketSearch;
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, Engine, EngineError, EngineFuture,
     EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
-    LogStream, container_name,
+    LogExtent, LogStream, container_name,
 };
 use crate::model::{ContainerId, ExecutionId, JobId, NodeId, PullProgress};
 use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
@@ -512,8 +512,8 @@ impl Engine for ContainerEngine {
         Box::pin(output::first(self, id))
     }
 
-    fn logs<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, LogStream> {
-        Box::pin(output::logs(self, id))
+    fn logs<'a>(&'a self, id: &'a ContainerId, extent: LogExtent) -> EngineFuture<'a, LogStream> {
+        Box::pin(output::logs(self, id, extent))
     }
 
     fn stop<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> EngineFuture<'a, ()> {

@@ -1,8 +1,8 @@
 //! What a container printed: the engine's log is its spool while the container exists, and is read once at the end.
 
 use super::super::{
-    EngineError, EngineKind, FirstBytes, FirstOutput, LABEL_OUTPUT_MAX, LogChunk, LogStream,
-    OutputStream,
+    EngineError, EngineKind, FirstBytes, FirstOutput, LABEL_OUTPUT_MAX, LogChunk, LogExtent,
+    LogStream, OutputStream,
 };
 use super::http::{Call, Reply};
 use super::log_frames::{CALL, LogFrames};
@@ -14,7 +14,7 @@ use crate::model::{
 use async_io::Timer;
 use bytes::Bytes;
 use futures_lite::StreamExt;
-use futures_lite::future::try_zip;
+use futures_lite::future::{try_zip, yield_now};
 use hyper::Method;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,8 +29,13 @@ const LOG_TRIES: u32 = 4;
 pub(super) async fn logs(
     engine: &ContainerEngine,
     id: &ContainerId,
+    extent: LogExtent,
 ) -> Result<LogStream, EngineError> {
-    let path = container_path(id, "/logs?stdout=true&stderr=true")?;
+    let follow = match extent {
+        LogExtent::Present => "",
+        LogExtent::ToTheEnd => "&follow=true",
+    };
+    let path = container_path(id, &format!("/logs?stdout=true&stderr=true{follow}"))?;
     let reply = engine
         .call(Call::new(
             CALL,
@@ -39,13 +44,18 @@ pub(super) async fn logs(
             engine.patience.log_silence,
         ))
         .await;
-    let reply = reply.map_err(|e| super::missing_container(e, id))?;
-    let state = (reply, LogFrames::default(), Bytes::new(), 0_u64);
+    let mut reply = reply.map_err(|e| super::missing_container(e, id))?;
+    let mut left = JOB_OUTPUT_MAX_MOST;
+    if extent == LogExtent::ToTheEnd {
+        reply.allow_silence();
+        left = u64::MAX;
+    }
+    let state = (reply, LogFrames::default(), Bytes::new(), left);
     let pieces = futures_lite::stream::try_unfold(
         state,
-        |(mut reply, mut frames, mut input, mut read)| async move {
-            let chunk = next(&mut reply, &mut frames, &mut input, &mut read).await?;
-            Ok(chunk.map(|chunk| (chunk, (reply, frames, input, read))))
+        |(mut reply, mut frames, mut input, mut left)| async move {
+            let chunk = next(&mut reply, &mut frames, &mut input, &mut left).await?;
+            Ok(chunk.map(|chunk| (chunk, (reply, frames, input, left))))
         },
     );
     Ok(Box::pin(pieces))
@@ -55,22 +65,25 @@ async fn next(
     reply: &mut Reply,
     frames: &mut LogFrames,
     input: &mut Bytes,
-    read: &mut u64,
+    left: &mut u64,
 ) -> Result<Option<LogChunk>, EngineError> {
     loop {
         if let Some(chunk) = frames.next(input)? {
-            *read += chunk.bytes.len() as u64;
-            if *read > JOB_OUTPUT_MAX_MOST {
-                return Err(EngineError::TooLarge {
+            *left = left
+                .checked_sub(chunk.bytes.len() as u64)
+                .ok_or(EngineError::TooLarge {
                     call: CALL,
                     what: "the log",
                     limit: JOB_OUTPUT_MAX_MOST,
-                });
-            }
+                })?;
             return Ok(Some(chunk));
         }
         match reply.chunk().await? {
-            Some(bytes) => *input = bytes,
+            Some(bytes) => {
+                *input = bytes;
+                // A log that is all there already must not hold up the node's only thread.
+                yield_now().await;
+            }
             None if frames.may_end() => return Ok(None),
             None => {
                 return Err(EngineError::Vanished {
@@ -113,6 +126,7 @@ pub(super) async fn first(
         }
         if tries >= LOG_TRIES {
             log::warn!("the log of container \"{id}\" cannot be read through: {error}");
+            output.rotated = true;
             output.stdout.truncated = true;
             output.stderr.truncated = true;
             return Ok(output);
@@ -131,7 +145,7 @@ async fn read_first(
     let kind = engine.profile().await?.kind;
     let read = async {
         let mut stored = 0_u64;
-        let mut log = logs(engine, id).await?;
+        let mut log = logs(engine, id, LogExtent::Present).await?;
         while let Some(chunk) = log.next().await {
             let chunk = chunk?;
             stored = stored.saturating_add(chunk.bytes.len() as u64 + LINE_OVERHEAD);
@@ -144,6 +158,7 @@ async fn read_first(
     };
     let (seen, stored) = try_zip(engine.look(id), read).await?;
     if may_have_rotated(kind, &seen, stored) {
+        output.rotated = true;
         output.stdout.truncated = true;
         output.stderr.truncated = true;
     }
@@ -156,6 +171,7 @@ fn keep_first(first: &mut FirstBytes, bytes: &[u8]) {
     // The part fits: it is at most the room.
     let _ = first.bytes.extend_from_slice(&bytes[..kept]);
     first.truncated |= kept < bytes.len();
+    first.log_bytes += bytes.len() as u64;
 }
 
 /// Whether the engine may have dropped the oldest part of the log. Neither engine says so.

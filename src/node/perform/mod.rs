@@ -11,6 +11,7 @@ mod run;
 
 pub(super) use prepare::Preparation;
 
+use super::logs::Followers;
 use crate::agent::{Activity, ActivityId, ActivityResult, Progress};
 use crate::engine::{Engine, EngineError};
 use crate::model::{Failure, NodeId};
@@ -41,6 +42,7 @@ struct Tools {
     engine: Arc<dyn Engine>,
     node: NodeId,
     preparation: Preparation,
+    followers: Arc<Followers>,
     news: Sender<News>,
 }
 
@@ -57,6 +59,7 @@ impl Performer {
         engine: Arc<dyn Engine>,
         node: NodeId,
         preparation: Preparation,
+        followers: Arc<Followers>,
         executor: Arc<Executor<'static>>,
     ) -> (Self, Receiver<News>) {
         let (news, receiver) = async_channel::bounded(NEWS_MAX);
@@ -64,6 +67,7 @@ impl Performer {
             engine,
             node,
             preparation,
+            followers,
             news,
         };
         (
@@ -82,6 +86,7 @@ impl Performer {
         let (tools, name) = (self.tools.clone(), id.clone());
         let task = self.executor.spawn(async move {
             let result = perform(&tools, &name, activity, &leash).await;
+            tools.followers.tell();
             // A closed channel is a node that ends.
             let _ = tools.news.send(News::Done { id: name, result }).await;
         });
@@ -131,7 +136,7 @@ async fn perform(
             ActivityResult::Published(publish::publish(&publisher))
         }
         Activity::Discard => {
-            ActivityResult::Discarded(discard::discard(tools, &id.execution).await)
+            ActivityResult::Discarded(discard::discard(tools, &id.execution, leash).await)
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `Run`: start unless started before, await the end, read the output and the true exit code.
 
+use super::super::logs::EndedLog;
 use super::leash::{Leash, Pull};
 use super::{News, Tools, failure, let_go};
 use crate::agent::{ActivityId, Entry, Progress, RunFailure};
 use crate::engine::{ContainerEnd, ContainerState, EngineError, StopCause};
-use crate::model::{ContainerId, Failure, FailureKind, RunOutput};
+use crate::model::{ContainerId, Failure, FailureKind, LogBytes, RunOutput};
 use std::time::Duration;
 
 /// What a container gets between being asked to end and being killed: Docker's and Podman's own default.
@@ -41,6 +42,7 @@ pub(super) async fn run(
                 id: id.clone(),
                 progress: Progress::Started,
             };
+            tools.followers.tell();
             // A closed channel is a node that ends.
             let _ = tools.news.send(started).await;
             match leash.or_pulled(engine.await_end(container)).await {
@@ -79,6 +81,17 @@ pub(super) async fn run(
             Err(Pull::Stop) => {}
         }
     };
+    tools.followers.ended(
+        &id.execution,
+        EndedLog {
+            length: LogBytes {
+                stdout: first.stdout.log_bytes,
+                stderr: first.stderr.log_bytes,
+            },
+            rotated: first.rotated,
+            stored_whole: !first.stdout.truncated && !first.stderr.truncated,
+        },
+    );
     let output = RunOutput {
         stdout: first.stdout.bytes.to_vec(),
         stdout_truncated: first.stdout.truncated,

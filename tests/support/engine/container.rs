@@ -21,6 +21,7 @@ pub(crate) struct Play {
     pub(crate) pid: ShownPid,
     pub(crate) on_start: OnStart,
     pub(crate) on_stop: OnStop,
+    pub(crate) on_follow: OnFollow,
     /// How many inspects after its end still say that it runs: engines notice late.
     pub(crate) late_notices: u32,
 }
@@ -47,6 +48,7 @@ impl Default for Play {
             pid: ShownPid::Real,
             on_start: OnStart::Runs,
             on_stop: OnStop::Ends,
+            on_follow: OnFollow::EndsWithTheContainer,
             late_notices: 0,
         }
     }
@@ -87,6 +89,16 @@ pub(crate) enum OnStop {
     Ends,
     /// Says so and does not.
     Ignores,
+}
+
+/// What a log that is followed does at the container's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFollow {
+    EndsWithTheContainer,
+    /// Stays open, as Podman's does where it has no event of the end.
+    StaysOpen,
+    /// Ends in good order after so many bytes, as Podman's does for a reader that is behind at the end.
+    EndsAfter(usize),
 }
 
 /// One container.
@@ -267,22 +279,53 @@ impl Container {
 
     /// Its log, framed.
     pub(super) fn log(&self) -> Vec<u8> {
-        let mut log = Vec::new();
-        if self.was_started() {
-            let (stdout, stderr) = match &self.printed {
-                Some([stdout, stderr]) => (read(stdout.path()), read(stderr.path())),
-                None => (self.play.stdout.clone(), self.play.stderr.clone()),
-            };
-            for (stream, bytes) in [(1, stdout), (2, stderr)] {
-                for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-                    log.extend_from_slice(&[stream, 0, 0, 0]);
-                    log.extend_from_slice(&u32::try_from(line.len()).unwrap().to_be_bytes());
-                    log.extend_from_slice(line);
-                }
-            }
-        }
-        log
+        [1, 2]
+            .map(|stream| frames(stream, &self.printed_after(stream, 0)))
+            .concat()
     }
+
+    /// What it has printed on stream 1 or 2 behind the first `from` bytes.
+    pub(super) fn printed_after(&self, stream: u8, from: usize) -> Vec<u8> {
+        if !self.was_started() {
+            return Vec::new();
+        }
+        let which = usize::from(stream - 1);
+        match &self.printed {
+            Some(files) => read(files[which].path())
+                .get(from..)
+                .unwrap_or_default()
+                .to_vec(),
+            None => [&self.play.stdout, &self.play.stderr][which]
+                .get(from..)
+                .unwrap_or_default()
+                .to_vec(),
+        }
+    }
+
+    /// Prints, unless its command does that itself.
+    pub(super) fn print(&mut self, stream: u8, bytes: &[u8]) {
+        match stream {
+            1 => self.play.stdout.extend_from_slice(bytes),
+            _ => self.play.stderr.extend_from_slice(bytes),
+        }
+    }
+
+    /// Drops what the log has, as a rotation does.
+    pub(super) fn rotate(&mut self) {
+        self.play.stdout.clear();
+        self.play.stderr.clear();
+    }
+}
+
+/// A frame a line.
+pub(super) fn frames(stream: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut framed = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        framed.extend_from_slice(&[stream, 0, 0, 0]);
+        framed.extend_from_slice(&u32::try_from(line.len()).unwrap().to_be_bytes());
+        framed.extend_from_slice(line);
+    }
+    framed
 }
 
 fn read(path: &Path) -> Vec<u8> {

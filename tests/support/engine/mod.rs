@@ -17,7 +17,7 @@ mod faults;
 mod routes;
 mod server;
 
-pub(crate) use container::{OnStart, OnStop, Play, Runs, ShownPid};
+pub(crate) use container::{OnFollow, OnStart, OnStop, Play, Runs, ShownPid};
 pub(crate) use faults::{Fault, Times};
 pub(crate) use routes::Endpoint;
 
@@ -169,6 +169,22 @@ impl ScriptedEngine {
         for container in self.shared.lock().containers.values_mut() {
             container.finish();
         }
+    }
+
+    /// Lets every container that runs print on stream 1 or 2.
+    pub(crate) fn print(&self, stream: u8, bytes: &[u8]) {
+        let mut state = self.shared.lock();
+        for container in state.containers.values_mut().filter(|c| c.runs()) {
+            container.print(stream, bytes);
+        }
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Drops what the logs have, as a rotation does.
+    pub(crate) fn rotate_logs(&self) {
+        let mut state = self.shared.lock();
+        state.containers.values_mut().for_each(Container::rotate);
     }
 
     /// The socket goes away with all connections, as when the engine's service is stopped; containers live on.

@@ -1,6 +1,6 @@
 //! The calls of the Docker API that are spoken.
 
-use super::container::{Container, OnStart, Runs};
+use super::container::{Container, OnFollow, OnStart, Runs};
 use super::{Kind, Shared, State};
 use serde_json::{Value, json};
 use std::os::unix::fs::MetadataExt;
@@ -40,6 +40,8 @@ pub(crate) enum Endpoint {
 pub(super) enum Answer {
     /// Status and body.
     Bytes(u16, Vec<u8>),
+    /// This container's log as it grows.
+    Follow(String, OnFollow),
     /// An open stream that ends with this container.
     UntilEnded(String),
     /// 204 as soon as this container has ended, which it is made to after this time.
@@ -172,6 +174,9 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
             match about_one {
                 Endpoint::Inspect => Answer::json(200, &container.inspect()),
                 Endpoint::Start => start(container, kind, shared),
+                Endpoint::Logs if request.query("follow").is_some() => {
+                    Answer::Follow(container.id.clone(), container.play.on_follow)
+                }
                 Endpoint::Logs => Answer::Bytes(200, container.log()),
                 Endpoint::Attach if container.runs() => Answer::UntilEnded(container.id.clone()),
                 Endpoint::Attach => {

@@ -1,5 +1,6 @@
 //! The socket: a thread that accepts, a thread per connection, one request each.
 
+use super::container::{self, OnFollow};
 use super::faults::{self, Fault};
 use super::routes::{self, Answer, Request};
 use super::{Kind, Shared, State};
@@ -174,6 +175,63 @@ fn converse(shared: &Arc<Shared>, mut stream: UnixStream, life: u64) -> std::io:
     }
 }
 
+/// Sends a log as it grows.
+fn follow(
+    shared: &Shared,
+    stream: &mut UnixStream,
+    life: u64,
+    id: &str,
+    on_follow: OnFollow,
+) -> std::io::Result<()> {
+    let most = match on_follow {
+        OnFollow::EndsAfter(bytes) => bytes,
+        OnFollow::EndsWithTheContainer | OnFollow::StaysOpen => usize::MAX,
+    };
+    let mut sent = [0; 2];
+    loop {
+        let mut state = shared.lock();
+        let Some(container) = state.containers.get(id) else {
+            return Ok(());
+        };
+        let is_over = !container.runs() && on_follow != OnFollow::StaysOpen;
+        let mut more = Vec::new();
+        for number in [1, 2] {
+            let which = usize::from(number - 1);
+            let mut new = container.printed_after(number, sent[which]);
+            new.truncate(most - sent[0] - sent[1]);
+            sent[which] += new.len();
+            more.extend(container::frames(number, &new));
+        }
+        if state.serving.life != life {
+            return Ok(());
+        }
+        if !more.is_empty() {
+            drop(state);
+            stream.write_all(&more)?;
+        } else if is_over || sent[0] + sent[1] == most {
+            return Ok(());
+        } else {
+            // A command that prints by itself does not signal.
+            let pause = Duration::from_millis(20);
+            (state, _) = shared.changed.wait_timeout(state, pause).unwrap();
+            drop(state);
+            if has_left(stream) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether the client has closed its side; it says nothing while it reads.
+fn has_left(stream: &UnixStream) -> bool {
+    use rustix::net::{RecvFlags, recv};
+    let mut byte = [0; 1];
+    matches!(
+        recv(stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT),
+        Ok((0, _))
+    )
+}
+
 /// Until the client goes away, or the engine.
 fn hang(stream: &mut UnixStream) -> std::io::Result<()> {
     let mut rest = [0; 1024];
@@ -230,6 +288,11 @@ fn send(
                 headers,
                 Answer::Bytes(204, Vec::new()),
             )
+        }
+        Answer::Follow(id, on_follow) => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n")?;
+            follow(shared, stream, life, &id, on_follow)
         }
         Answer::UntilEnded(id) => {
             stream.write_all(
