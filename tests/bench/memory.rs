@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::activator::Activator;
+use super::by_hand::await_no_container;
 use super::node::Node;
 
 /// How long the engine may take to fall asleep: its own idle time and some slack.
@@ -46,7 +47,8 @@ pub(super) fn of_one_long_job(image: &str, dir: &Path) -> Memory {
     fs::create_dir_all(dir).unwrap();
     let activator = Activator::start(&dir.join("podman.sock"));
     let node = Node::start(activator.socket(), dir);
-    let job = node.submit(image, &["sleep", "600"]);
+    let long = "trap 'exit 0' TERM; sleep 600 & wait";
+    let job = node.submit(image, &["sh", "-c", long]);
     let execution = node.await_running(&job);
     let began = Instant::now();
     while activator.service().is_some() {
@@ -62,6 +64,7 @@ pub(super) fn of_one_long_job(image: &str, dir: &Path) -> Memory {
         starts: activator.starts(),
     };
     node.stop_job(&job);
+    await_no_container(activator.socket());
     memory
 }
 
