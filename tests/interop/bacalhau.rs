@@ -166,3 +166,38 @@ fn a_node_that_asks_for_a_token_takes_it_from_the_variable_and_refuses_without()
     let methods = http::request(node.api, "GET", "/api/v1/auth", None).unwrap();
     assert_eq!(methods.body["Methods"], serde_json::json!({}));
 }
+
+#[test]
+fn it_shows_and_follows_what_a_job_prints_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, cli) = start(&dir);
+    let script = "echo first; echo aside >&2; sleep 1; echo last";
+    let id = cli.submit(&["--wait=false", IMAGE, "--", "sh", "-c", script]);
+    // It follows from before the container runs to its end, and the close is a clean one: exit code 0.
+    let followed = cli.run(&["job", "logs", "--follow", &id]);
+    assert_eq!(followed.code, 0, "{followed:?}");
+    for line in ["first\n", "aside\n", "last\n"] {
+        assert!(followed.out.contains(line), "{line:?}: {followed:?}");
+    }
+    node.ended(&id);
+    let afterwards = cli.run(&["job", "logs", &id]);
+    assert_eq!(afterwards.code, 0, "{afterwards:?}");
+    assert!(
+        afterwards.out.contains("first\n") && afterwards.out.contains("last\n"),
+        "{afterwards:?}"
+    );
+    let unknown = cli.run(&["job", "logs", "j-nosuch"]);
+    assert_eq!(unknown.code, 1, "{unknown:?}");
+    assert!(unknown.says("job not found"), "{unknown:?}");
+    let ran = cli.run(&[
+        "docker",
+        "run",
+        "--follow",
+        IMAGE,
+        "--",
+        "echo",
+        "printed-by-the-job",
+    ]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("printed-by-the-job"), "{ran:?}");
+}
