@@ -199,7 +199,9 @@ pub(super) fn paths(source: &str) -> Vec<NamedPath> {
     let mut paths = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        if tokens[at].text == "use" {
+        // `use<'a>` in a type tells what it captures, and imports nothing.
+        let captures = tokens.get(at + 1).is_some_and(|next| next.text == "<");
+        if tokens[at].text == "use" && !captures {
             at = use_tree(&tokens, at + 1, &[], &mut paths);
         } else if tokens[at].text.chars().all(is_word) {
             let line = tokens[at].line;
@@ -279,6 +281,8 @@ fn use_trees_are_expanded_to_full_paths() {
 fn comments_strings_and_characters_name_no_path() {
     let source = "// a::b\n/* c::d /* e::f */ */ let x = r#\"g::h\"#; let y = ('\"', '\\'', b\"i::j\"); fn k<'a>() -> l::m {}";
     assert_eq!(written(source), ["l::m"]);
+    let captures = "fn f() -> impl T + use<> { a::b; } fn g() -> impl T + use<'a> { c::d }";
+    assert_eq!(written(captures), ["a::b", "c::d"]);
 }
 
 #[test]
