@@ -213,10 +213,18 @@ fn asks_little_of_its_board(board: &Board) {
     );
 }
 
+/// As the linker writes it: lengths of name and id, the kind of note, the name.
+const BUILD_ID: &[u8] = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
+
+fn has_a_build_id(board: &Board) {
+    let binary = std::fs::read(board.file("codling")).unwrap();
+    assert!(binary.windows(BUILD_ID.len()).any(|note| note == BUILD_ID));
+}
+
 mod aarch64 {
     use super::{
-        AARCH64, asks_little_of_its_board, is_a_peer_of_other_machines, keeps_its_word, runs_a_job,
-        says_what_it_is,
+        AARCH64, asks_little_of_its_board, has_a_build_id, is_a_peer_of_other_machines,
+        keeps_its_word, runs_a_job, says_what_it_is,
     };
 
     #[test]
@@ -243,12 +251,17 @@ mod aarch64 {
     fn the_binary_is_small_and_needs_no_newer_glibc_than_2_30() {
         asks_little_of_its_board(&AARCH64);
     }
+
+    #[test]
+    fn the_binary_has_an_id_by_which_a_crash_report_finds_its_symbols() {
+        has_a_build_id(&AARCH64);
+    }
 }
 
 mod armv7 {
     use super::{
-        ARMV7, asks_little_of_its_board, is_a_peer_of_other_machines, keeps_its_word, runs_a_job,
-        says_what_it_is,
+        ARMV7, asks_little_of_its_board, has_a_build_id, is_a_peer_of_other_machines,
+        keeps_its_word, runs_a_job, says_what_it_is,
     };
 
     #[test]
@@ -274,5 +287,10 @@ mod armv7 {
     #[test]
     fn the_binary_is_small_and_needs_no_newer_glibc_than_2_30() {
         asks_little_of_its_board(&ARMV7);
+    }
+
+    #[test]
+    fn the_binary_has_an_id_by_which_a_crash_report_finds_its_symbols() {
+        has_a_build_id(&ARMV7);
     }
 }
