@@ -192,10 +192,10 @@ mod tests {
             (Stdout, "b\nc\n"),
             (Stderr, "e2"),
         ];
-        assert_eq!(place(0, &log), (7, 5));
-        assert_eq!(place(1, &log), (7, 3));
-        assert_eq!(place(2, &log), (5, 3));
-        assert_eq!(place(3, &log), (5, 0));
+        assert_eq!(place(0, &log), (8, 5));
+        assert_eq!(place(1, &log), (8, 3));
+        assert_eq!(place(2, &log), (6, 3));
+        assert_eq!(place(3, &log), (6, 0));
         assert_eq!(place(4, &log), (2, 0));
         assert_eq!(place(9, &log), (0, 0));
     }
