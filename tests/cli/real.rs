@@ -31,7 +31,12 @@ fn a_real_job_ends_the_command_as_it_ended_itself() {
     let ended = run(&node, &["--env", "WORD=to-out"], &["sh", "-c", script]);
     assert_eq!(ended.code, 7, "{}", ended.err);
     assert_eq!(ended.out, "to-out\n");
-    assert!(ended.err.ends_with("\nto-err\n"), "{}", ended.err);
+    assert!(ended.err.contains("\nto-err\n"), "{}", ended.err);
+    assert!(
+        ended.err.ends_with("codling: Completed with exit code 7\n"),
+        "{}",
+        ended.err
+    );
 
     let ended = run(&node, &["--timeout", "1s"], &["sleep", "60"]);
     assert_eq!(ended.code, 124, "{}", ended.err);

@@ -16,7 +16,7 @@ fn output_goes_where_it_came_from_and_the_exit_code_is_the_containers() {
         assert_eq!(ended.out, "to out\n");
         assert_eq!(
             ended.err,
-            "codling: job j-1 submitted\ncodling: Running\nto err\n"
+            "codling: job j-1 submitted\ncodling: Running\nto err\ncodling: Completed\n"
         );
     }
 }
@@ -108,7 +108,7 @@ fn a_cut_output_is_told_in_one_line() {
     assert!(
         ended
             .err
-            .ends_with("codling: stdout is cut: the API shows the first 2048 bytes of each\n"),
+            .contains("\ncodling: stdout is cut: the API shows the first 2048 bytes of each\n"),
         "{}",
         ended.err
     );

@@ -20,7 +20,7 @@ impl Script {
     pub(super) fn completed(exit_code: i64) -> Self {
         Self {
             state: "Completed",
-            message: "",
+            message: "Completed",
             details: Value::Null,
             output: json!({
                 "Stdout": "to out\n", "StdoutTruncated": false, "stderr": "to err\n", "StderrTruncated": false,

@@ -18,7 +18,7 @@ use crate::model::{FailureKind, RUN_OUTPUT_MAX};
 pub(super) fn ending(
     reply: &Reply,
     output: Outputs<'_>,
-    told: &Told,
+    told: &mut Told,
     shown: Shown,
     console: &mut Console,
 ) -> Result<Ended, CliError> {
@@ -29,6 +29,7 @@ pub(super) fn ending(
         Shown::Id => {}
         Shown::Output => output.print_all(&outputs, console)?,
     }
+    told.tell_held(console);
     let job = &described.job;
     match job.state.state_type.as_str() {
         "Completed" => Ok(Ended(exit_code(&outputs))),

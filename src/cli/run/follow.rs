@@ -38,9 +38,28 @@ pub(super) struct Told {
     pub(super) history: Vec<HistoryItem>,
     /// The last line that was told.
     last: String,
+    /// That line while it is held back: a job's last one comes after its output.
+    held: Option<String>,
 }
 
 impl Told {
+    /// Takes in a line, unless it says nothing new, and tells the one before.
+    fn take(&mut self, message: &str, console: &mut Console) {
+        if self.repeats(message) {
+            return;
+        }
+        self.tell_held(console);
+        message.clone_into(&mut self.last);
+        self.held = Some(message.to_owned());
+    }
+
+    /// Tells the line that was taken in last, if it still has to be told.
+    pub(super) fn tell_held(&mut self, console: &mut Console) {
+        if let Some(message) = self.held.take() {
+            console.tell(&message);
+        }
+    }
+
     /// Job and execution often say the same, one of them in more words.
     fn repeats(&self, message: &str) -> bool {
         !self.last.is_empty() && (message.ends_with(&self.last) || self.last.ends_with(message))
@@ -59,7 +78,7 @@ impl Told {
     }
 }
 
-/// Polls until the history says that it is complete; prints what is new.
+/// Polls until the history says that it is complete; prints what is new, but for the last line: see [`Told::tell_held`].
 ///
 /// # Errors
 /// The node refuses, or is silent for too long.
@@ -83,16 +102,15 @@ pub(super) fn follow(
         let items = page.items.unwrap_or_default();
         let is_full = items.len() >= PAGE;
         for item in items {
-            let message = &item.event.message;
-            if shown != Shown::Id && is_told(&item) && !told.repeats(message) {
-                console.tell(message);
-                told.last.clone_from(message);
+            if shown != Shown::Id && is_told(&item) {
+                told.take(&item.event.message, console);
             }
             told.history.push(item);
         }
         if next.is_none() {
             return Ok(Followed::Ended(told));
         }
+        told.tell_held(console);
         token = next;
         if is_full {
             continue;

@@ -145,7 +145,7 @@ fn perform(
         .map_err(CliError::NotRun)?
     {
         Followed::Interrupted => Ok(interrupted(client, &job, console)),
-        Followed::Ended(told) => {
+        Followed::Ended(mut told) => {
             let printed = match output.map(|output| output.finish(&interrupts)) {
                 Some(Finished::Interrupted) => return Ok(Ended(INTERRUPTED)),
                 Some(Finished::Printed(printed)) => Some(printed),
@@ -158,7 +158,7 @@ fn perform(
             match reply {
                 Some(reply) => {
                     let output = ending::Outputs::new(client, &job, printed);
-                    ending::ending(&reply, output, &told, wanted.shown, console)
+                    ending::ending(&reply, output, &mut told, wanted.shown, console)
                 }
                 None => Ok(Ended(INTERRUPTED)),
             }
