@@ -59,6 +59,9 @@ fn defaults_are_the_documented_ones() {
     );
     assert_eq!(config.requester_job_store_path.value, None);
     assert_eq!(config.runtime_dir, Path::new("/run/user/1000"));
+    assert_eq!(config.retain_age.value.0.as_secs(), 7 * 24 * 3_600);
+    assert_eq!(config.retain_records.value, 1_000);
+    assert_eq!(config.retain_bytes.value.0, 8 << 20);
     assert!(config.peer.value.is_empty());
     assert!(config.notes.is_empty(), "{:?}", config.notes);
 }
@@ -207,6 +210,13 @@ fn every_bad_value_names_its_flag_the_value_what_is_allowed_and_a_hint() {
         ("engine-socket", "unix://run/x.sock", "a Unix socket"),
         ("image-pull", "always", "missing or never"),
         ("log-level", "loud", "off, error, warn"),
+        ("retain-age", "7", "a duration such as"),
+        ("retain-age", "59s", "at least 60 s"),
+        ("retain-records", "0", "a number from 1 to 16384"),
+        ("retain-records", "16385", "a number from 1 to 16384"),
+        ("retain-records", "+1", "a number from 1 to 16384"),
+        ("retain-bytes", "1KiB", "from 64KiB to 1GiB"),
+        ("retain-bytes", "8", "from 64KiB to 1GiB"),
         (
             "compute-execution-store-type",
             "sqlite",

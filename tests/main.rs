@@ -22,6 +22,8 @@ mod swarm;
 mod crash;
 // The real node when its store fails.
 mod faults;
+// How long a real node keeps what has ended.
+mod retention;
 // The real node against engines that misbehave.
 mod hostile;
 // The real binary among crowds of idle and half-open connections.

@@ -41,7 +41,7 @@ pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 
 use crate::model::{
     ApiReply, ApiRequest, Census, Deadline, DenyReason, MemoryLimits, Message, NodeId, NodeInfo,
-    NodeRole, NodeRoles, Now, Origin, RequestId, Resources, StoredState,
+    NodeRole, NodeRoles, Now, Origin, RequestId, Resources, RetentionLimits, StoredState,
 };
 use compute::Compute;
 use mail::{Desk, Mail};
@@ -69,6 +69,8 @@ pub struct AgentConfig {
     pub total_origin: Origin,
     /// What becomes of jobs where the kernel does not limit memory.
     pub memory_limits: MemoryLimits,
+    /// How long ended jobs are kept.
+    pub retention: RetentionLimits,
     /// Drawn once per start; new ids are derived from it and from when the agent is built.
     pub seed: [u8; 32],
 }
@@ -81,6 +83,8 @@ pub struct Agent {
     compute: Option<Compute>,
     mail: VecDeque<Mail>,
     outputs: Vec<Output>,
+    /// When the latest event came.
+    now: Now,
 }
 
 impl Agent {
@@ -94,10 +98,12 @@ impl Agent {
             compute: None,
             mail: VecDeque::new(),
             outputs: Vec::new(),
+            now,
         };
         let StoredState {
             live_jobs,
             ended_jobs,
+            retained,
             names,
             last_job,
             live_executions,
@@ -120,7 +126,7 @@ impl Agent {
         }
         if roles.has(NodeRole::Requester) {
             let mut requester = Requester::new(&agent.config, last_job.as_ref(), now);
-            requester.recover(live_jobs, ended_jobs, names, &mut desk);
+            requester.recover(live_jobs, ended_jobs, retained, names, &mut desk);
             agent.requester = Some(requester);
         }
         agent.deliver(now);
@@ -129,6 +135,7 @@ impl Agent {
 
     /// Takes one event in. Total: surprising input is a transition or nothing, never a panic.
     pub fn handle(&mut self, event: Event, now: Now) {
+        self.now = now;
         let me = self.config.me.clone();
         let mut desk = Desk {
             now,
@@ -217,7 +224,7 @@ impl Agent {
     pub fn turn(&mut self) -> Turn {
         let mut writes = Writes::default();
         if let Some(requester) = &mut self.requester {
-            requester.take_writes(&mut writes);
+            requester.take_writes(&mut writes, self.now);
         }
         if let Some(compute) = &mut self.compute {
             compute.take_writes(&mut writes);

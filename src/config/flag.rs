@@ -151,7 +151,7 @@ macro_rules! shown_by_display {
         }
     )*};
 }
-shown_by_display!(u16, IpAddr, String);
+shown_by_display!(u16, u64, IpAddr, String);
 
 impl Shown for log::LevelFilter {
     fn shown(&self) -> Option<String> {

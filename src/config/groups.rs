@@ -33,6 +33,9 @@ pub const FLAG_GROUPS: &[(&str, &[&str])] = &[
             "compute-execution-store-path",
             "requester-job-store-type",
             "requester-job-store-path",
+            "retain-age",
+            "retain-records",
+            "retain-bytes",
         ],
     ),
 ];

@@ -30,6 +30,7 @@ mod nearest;
 mod parse;
 mod raw;
 mod redact;
+mod retention;
 mod settings;
 
 pub use client::{ClientTarget, Secret};
@@ -43,6 +44,7 @@ pub use nearest::nearest;
 pub use parse::{ApiAccess, ImagePull, LogFormat, StoreKind};
 pub use raw::{Raw, Surroundings};
 pub use redact::redacted;
+pub use retention::{RetainAge, RetainBytes};
 pub use settings::{Config, FLAGS};
 
 impl Config {

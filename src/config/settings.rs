@@ -2,6 +2,7 @@
 
 use super::containers::{self, Capabilities, OutputMax};
 use super::parse::{self, ApiAccess, ImagePull, LogFormat, StoreKind};
+use super::retention::{self, RetainAge, RetainBytes};
 use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
 use crate::model::{MemoryLimits, NodeRoles};
 use core::net::IpAddr;
@@ -142,4 +143,13 @@ settings! {
     requester_job_store_path: Option<PathBuf> = parse::path,
         FlagSpec::value("requester-job-store-path", "FILE", "", "file of the jobs")
             .shown("<data-dir>/<NODE-ID>-requester/jobs.db").variables(&["BACALHAU_JOB_STORE_PATH"]);
+    /// How long ended jobs are kept.
+    retain_age: RetainAge = retention::age,
+        FlagSpec::value("retain-age", "DURATION", "7d", "how long ended jobs are kept");
+    /// How many.
+    retain_records: u64 = retention::records,
+        FlagSpec::value("retain-records", "N", "1000", "how many, whichever comes first");
+    /// In how many bytes of jobs.db.
+    retain_bytes: RetainBytes = retention::bytes,
+        FlagSpec::value("retain-bytes", "BYTES", "8MiB", "in how much of the file");
 }

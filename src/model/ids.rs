@@ -54,6 +54,28 @@ impl JobId {
                 _ => byte.is_ascii_hexdigit(),
             })
     }
+
+    /// Its UUID as a number, which takes a fifth of the memory; `None` if it is no id of ours in lower case.
+    #[must_use]
+    pub fn number(&self) -> Option<u128> {
+        let digits: String = self.0.strip_prefix("j-")?.split('-').collect();
+        let number = u128::from_str_radix(&digits, 16).ok()?;
+        (Self::from_number(number) == *self).then_some(number)
+    }
+
+    /// The id of a number.
+    #[must_use]
+    pub fn from_number(number: u128) -> Self {
+        let hex = format!("{number:032x}");
+        Self(format!(
+            "j-{}-{}-{}-{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..]
+        ))
+    }
 }
 text_id! {
     /// An execution: `e-` and a UUID derived from job, version, partition, attempt and node, so that a decision made
@@ -80,6 +102,20 @@ pub struct RequestId(pub u64);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_survives_its_number_and_what_is_no_id_of_ours_has_none() {
+        let id = JobId::from("j-0f8fad5b-d9cb-769f-a165-70867728950e");
+        assert_eq!(id.number().map(JobId::from_number), Some(id));
+        for text in [
+            "j-1",
+            "j-",
+            "0f8fad5b",
+            "j-0F8FAD5B-d9cb-769f-a165-70867728950e",
+        ] {
+            assert_eq!(JobId::from(text).number(), None, "{text}");
+        }
+    }
 
     #[test]
     fn only_a_prefix_and_a_whole_uuid_is_a_whole_job_id() {

@@ -46,6 +46,7 @@ mod pull;
 mod record;
 mod request;
 mod resources;
+mod retention;
 mod task;
 mod time;
 
@@ -88,5 +89,9 @@ pub use request::{
     Stored, Submission,
 };
 pub use resources::{Dimension, Requested, ResourceError, Resources, ResourcesConfig, bytes_of};
+pub use retention::{
+    EndedJob, RETAIN_AGE_MS, RETAIN_AGE_MS_LEAST, RETAIN_BYTES, RETAIN_BYTES_LEAST,
+    RETAIN_BYTES_MOST, RETAIN_RECORDS, RETAIN_RECORDS_MAX, RetentionLimits,
+};
 pub use task::{InputSource, Network, NetworkKind, Port, ResultPath, Task, Timeouts};
 pub use time::{BootId, Deadline, Now, Timer, UnixMs};

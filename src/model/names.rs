@@ -5,7 +5,7 @@
 
 use super::{JobId, JobRecord};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many names are known: all of the live jobs and of the stored ones that retention leaves. Beyond it the oldest job is
 /// found by its id only, and a spec of its name is a new job.
@@ -39,7 +39,7 @@ impl JobNames {
         if job.name == job.id.0 && job.version <= 1 {
             return;
         }
-        let Some(id) = uuid_of(&job.id) else { return };
+        let Some(id) = job.id.number() else { return };
         let entry = Entry {
             id,
             revision: job.revision,
@@ -59,34 +59,20 @@ impl JobNames {
         }
     }
 
+    /// Forgets the jobs of these numbers: they are gone.
+    pub fn forget(&mut self, gone: &BTreeSet<u128>) {
+        self.0.retain(|_, entry| !gone.contains(&entry.id));
+    }
+
     /// The job of a name.
     #[must_use]
     pub fn find(&self, namespace: &str, name: &str) -> Option<NamedJob> {
         let entry = self.0.get(&digest(namespace, name))?;
         Some(NamedJob {
-            id: id_of(entry.id),
+            id: JobId::from_number(entry.id),
             revision: entry.revision,
         })
     }
-}
-
-/// The id's UUID as a number, if it is an id of ours: `j-` and 32 lower-case digits in five groups.
-fn uuid_of(id: &JobId) -> Option<u128> {
-    let digits: String = id.0.strip_prefix("j-")?.split('-').collect();
-    let number = u128::from_str_radix(&digits, 16).ok()?;
-    (id_of(number) == *id).then_some(number)
-}
-
-fn id_of(number: u128) -> JobId {
-    let hex = format!("{number:032x}");
-    JobId(format!(
-        "j-{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    ))
 }
 
 fn digest(namespace: &str, name: &str) -> u128 {
@@ -107,20 +93,6 @@ fn digest(namespace: &str, name: &str) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_survives_its_number_and_what_is_no_id_of_ours_has_none() {
-        let id = JobId::from("j-0f8fad5b-d9cb-769f-a165-70867728950e");
-        assert_eq!(uuid_of(&id).map(id_of), Some(id));
-        for text in [
-            "j-1",
-            "j-",
-            "0f8fad5b",
-            "j-0F8FAD5B-d9cb-769f-a165-70867728950e",
-        ] {
-            assert_eq!(uuid_of(&JobId::from(text)), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_name_means_another_job_in_another_namespace() {

@@ -5,8 +5,8 @@
 //! or a *ride-along*, which only joins one.
 
 use super::{
-    ContainerId, Evaluation, EvaluationId, Execution, ExecutionId, HistoryItem, Job, JobId,
-    JobNames, NodeId, Now, Outcome, Resources, RunOutput, Timer, UnixMs,
+    ContainerId, EndedJob, Evaluation, EvaluationId, Execution, ExecutionId, HistoryItem, Job,
+    JobId, JobNames, NodeId, Now, Outcome, Resources, RunOutput, Timer, UnixMs,
 };
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -203,7 +203,7 @@ impl Batch {
     }
 }
 
-/// A terminal job, as much of it as stays in memory for tokens and retention.
+/// The tokens of a terminal job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSummary {
     /// Which.
@@ -219,6 +219,8 @@ pub struct StoredState {
     pub live_jobs: Vec<JobRecord>,
     /// The other jobs that carry a token.
     pub ended_jobs: Vec<JobSummary>,
+    /// All jobs that are not live, for retention.
+    pub retained: Vec<EndedJob>,
     /// The names of all of them.
     pub names: JobNames,
     /// The greatest job id ever stored and still there, so that new ids sort after it.

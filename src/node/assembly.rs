@@ -17,7 +17,7 @@ use crate::api::{self, ApiBackend, ApiServer, Limits, StoreReads};
 use crate::board::{self, BootClock, Sensors};
 use crate::config::{Config, StoreKind, redacted};
 use crate::engine::{ContainerEngine, Engine, SocketSearch};
-use crate::model::{NodeId, Origin, Resources, StoredState};
+use crate::model::{NodeId, Origin, Resources, RetentionLimits, StoredState};
 use crate::store::{Place, Store, StoreConfig};
 use crate::swarm::{self, Host, Identity, StoreBeside};
 use async_executor::Executor;
@@ -190,6 +190,7 @@ impl Node {
             roles: config.node_type.value,
             total,
             total_origin,
+            retention: retention(config),
             seed,
         };
         let swarm = host.events();
@@ -340,6 +341,14 @@ fn socket_search(config: &Config) -> SocketSearch {
         container_host: None,
         runtime_dir: Some(config.runtime_dir.clone()),
         uid: rustix::process::getuid().as_raw(),
+    }
+}
+
+fn retention(config: &Config) -> RetentionLimits {
+    RetentionLimits {
+        age_ms: u64::try_from(config.retain_age.value.0.as_millis()).unwrap_or(u64::MAX),
+        records: config.retain_records.value,
+        bytes: config.retain_bytes.value.0,
     }
 }
 

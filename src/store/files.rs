@@ -74,6 +74,7 @@ impl Files {
         Ok(StoredState {
             live_jobs: jobs.live,
             ended_jobs: jobs.ended.into(),
+            retained: jobs.retained,
             names: jobs.names,
             last_job: jobs.last,
             live_executions: executions.live,

@@ -6,7 +6,7 @@ use super::tables::{
     EXECUTIONS_INLINE, JOB_EXECUTIONS, JOB_SUBMITTED, JOB_VERSIONS, JOBS, SUBMITTED_INLINE_MAX,
 };
 use crate::model::{
-    EarlierVersion, Execution, IdempotencyKey, Job, JobId, JobNames, JobRange, JobRecord,
+    EarlierVersion, EndedJob, Execution, IdempotencyKey, Job, JobId, JobNames, JobRange, JobRecord,
     JobSummary, ListOrder, Now, Write,
 };
 use redb::{ReadTransaction, ReadableTable, Table, TableHandle, WriteTransaction};
@@ -27,6 +27,7 @@ pub const TOKENS_MAX: usize = 1_000;
 pub(super) struct ScannedJobs {
     pub(super) live: Vec<JobRecord>,
     pub(super) ended: VecDeque<JobSummary>,
+    pub(super) retained: Vec<EndedJob>,
     pub(super) names: JobNames,
     pub(super) last: Option<JobId>,
 }
@@ -246,6 +247,7 @@ pub(super) fn scan(txn: &ReadTransaction, now: Now) -> Result<ScannedJobs, Troub
             scanned.live.push(record);
             continue;
         }
+        scanned.retained.push(EndedJob::of(&record));
         let tokens = record.tokens().filter(|token| is_remembered(token, now));
         let tokens: Vec<IdempotencyKey> = tokens.cloned().collect();
         if !tokens.is_empty() {

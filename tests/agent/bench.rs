@@ -159,6 +159,7 @@ impl Bench {
             },
             total_origin: Origin::Default,
             memory_limits,
+            retention: RetentionLimits::default(),
             seed: [7; 32],
         };
         let agent = Agent::recover(config, stored, now);

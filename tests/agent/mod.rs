@@ -10,5 +10,6 @@ mod pressure;
 mod promises;
 mod pulls;
 mod recovery;
+mod retention;
 mod room;
 mod versions;

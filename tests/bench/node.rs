@@ -59,6 +59,11 @@ impl Node {
                 &port.to_string(),
                 "--port",
                 &swarm.to_string(),
+                // A list of 10,000 jobs needs them kept.
+                "--retain-records",
+                "16384",
+                "--retain-bytes",
+                "64MiB",
             ])
             .stdin(Stdio::null())
             .stdout(File::create(&log).unwrap())

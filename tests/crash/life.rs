@@ -8,8 +8,9 @@ use codling::agent::{
 };
 use codling::model::{
     ApiReply, ApiRequest, Batch, BootId, EngineFacts, IfUnchanged, Job, JobId, JobRecord, JobState,
-    JobType, MemoryLimits, NodeId, NodeRoles, Now, Origin, Params, RequestId, Resources, RunOutput,
-    SpecConfig, StoreAnswer, StoreQuery, Stored, Submission, Task, UnixMs,
+    JobType, MemoryLimits, NodeId, NodeRoles, Now, Origin, Params, RequestId, Resources,
+    RetentionLimits, RunOutput, SpecConfig, StoreAnswer, StoreQuery, Stored, Submission, Task,
+    UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 use serde_json::json;
@@ -114,6 +115,7 @@ impl Life {
             },
             total_origin: Origin::Default,
             memory_limits: MemoryLimits::Preferred,
+            retention: RetentionLimits::default(),
             seed: agent_seed,
         };
         let agent = Agent::recover(config, stored, now(boot_ms));

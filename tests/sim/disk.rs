@@ -4,8 +4,8 @@
 //! world decides when, and whether. Rows go through the stored encoding, so what does not survive it is found here.
 
 use codling::model::{
-    Batch, ExecutionId, ExecutionRecord, JobId, JobNames, JobRecord, JobSummary, JobsFile, NodeId,
-    StoredState, Write,
+    Batch, EndedJob, ExecutionId, ExecutionRecord, JobId, JobNames, JobRecord, JobSummary,
+    JobsFile, NodeId, StoredState, Write,
 };
 use std::collections::BTreeMap;
 
@@ -158,6 +158,7 @@ impl SimDisk {
             self.jobs().cloned().partition(JobRecord::is_live);
         let mut names = JobNames::default();
         self.jobs().for_each(|record| names.note(record));
+        let retained = ended.iter().map(EndedJob::of).collect();
         let ended = ended.into_iter().filter_map(|record| {
             let tokens: Vec<_> = record.tokens().cloned().collect();
             (!tokens.is_empty()).then_some(JobSummary {
@@ -175,6 +176,7 @@ impl SimDisk {
         StoredState {
             live_jobs,
             ended_jobs: ended.collect(),
+            retained,
             names,
             last_job: self.jobs.durable.last_key_value().map(|(id, _)| id.clone()),
             orphaned_executions: orphaned.map(|record| record.id.clone()).collect(),

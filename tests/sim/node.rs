@@ -14,7 +14,7 @@ use codling::agent::{
 };
 use codling::model::{
     ApiRequest, MemoryLimits, Message, NodeId, NodeRoles, Origin, RequestId, Resources,
-    StoredState, WriteKind,
+    RetentionLimits, StoredState, WriteKind,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -173,6 +173,7 @@ impl World {
             total: node.total,
             total_origin: Origin::Default,
             memory_limits: MemoryLimits::Preferred,
+            retention: RetentionLimits::default(),
             seed: node.seed,
         };
         let agent = Agent::recover(config, stored, node.clock.now(self.at_ms));

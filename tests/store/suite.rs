@@ -317,7 +317,7 @@ fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {
     let expected = StoredState {
         names: names([&running, &ended_job, &stopping]),
         live_jobs: vec![running, stopping],
-        ended_jobs: Vec::new(),
+        retained: vec![EndedJob::of(&ended_job)],
         last_job: Some(job_id(3)),
         live_executions: vec![accepted, undelivered],
         ended_executions: vec![execution_id(3)],

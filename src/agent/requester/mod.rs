@@ -16,6 +16,7 @@ mod hear;
 mod history;
 mod place;
 mod reads;
+mod retention;
 mod submit;
 mod timers;
 mod versions;
@@ -25,9 +26,10 @@ use super::mail::Desk;
 use super::retry::Retry;
 use super::{AgentConfig, Writes};
 use crate::model::{
-    Deadline, EvaluationId, Execution, ExecutionId, ExecutionState, IdempotencyKey, Job, JobId,
-    JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
+    Deadline, EndedJob, EvaluationId, Execution, ExecutionId, ExecutionState, IdempotencyKey, Job,
+    JobId, JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
 };
+use retention::Retention;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many idempotency tokens are remembered.
@@ -47,6 +49,7 @@ pub(crate) struct Requester {
     job_of: BTreeMap<ExecutionId, JobId>,
     tokens: BTreeMap<String, Token>,
     names: JobNames,
+    retention: Retention,
     dirty: BTreeMap<JobId, WriteKind>,
 }
 
@@ -112,6 +115,7 @@ impl Requester {
             job_of: BTreeMap::new(),
             tokens: BTreeMap::new(),
             names: JobNames::default(),
+            retention: Retention::new(config.retention),
             dirty: BTreeMap::new(),
         }
     }
@@ -121,10 +125,14 @@ impl Requester {
         &mut self,
         live: Vec<JobRecord>,
         ended: Vec<JobSummary>,
+        retained: Vec<EndedJob>,
         names: JobNames,
         desk: &mut Desk<'_>,
     ) {
         self.names = names;
+        for job in &retained {
+            self.retention.keep(job);
+        }
         for summary in ended {
             for key in summary.tokens {
                 let token = Token::new(summary.id.clone(), &key);
@@ -152,6 +160,7 @@ impl Requester {
     /// Takes a record into memory.
     fn bring_in(&mut self, record: JobRecord) {
         let id = record.job.id.clone();
+        self.retention.revive(&id, record.job.modified);
         for execution in &record.executions {
             self.job_of.insert(execution.id.clone(), id.clone());
         }
@@ -188,8 +197,10 @@ impl Requester {
         }
     }
 
-    /// Moves the records that changed since the last turn into `writes`, and lets finished jobs go.
-    pub(crate) fn take_writes(&mut self, writes: &mut Writes) {
+    /// Moves the records that changed since the last turn into `writes`, lets finished jobs go, and deletes those that were
+    /// kept long enough.
+    pub(crate) fn take_writes(&mut self, writes: &mut Writes, now: Now) {
+        let mut ended = Vec::new();
         for (id, kind) in std::mem::take(&mut self.dirty) {
             let Some(live) = self.jobs.get(&id) else {
                 continue;
@@ -198,17 +209,40 @@ impl Requester {
                 writes
                     .jobs
                     .insert(id, (kind, Write::Put(Box::new(live.record.clone()))));
-            } else if let Some(live) = self.jobs.remove(&id) {
-                for execution in &live.record.executions {
-                    self.job_of.remove(&execution.id);
-                }
-                self.names.note(&live.record);
+            } else if let Some(record) = self.take_out(&id) {
+                self.names.note(&record);
+                ended.push(EndedJob::of(&record));
                 // The last state of a job is a promise whatever changed last.
                 writes
                     .jobs
-                    .insert(id, (WriteKind::Promise, Write::Put(Box::new(live.record))));
+                    .insert(id, (WriteKind::Promise, Write::Put(Box::new(record))));
             }
         }
+        let turn = writes.jobs.values().map(|(kind, _)| *kind).max();
+        let (gone, kind) = self
+            .retention
+            .due(turn.unwrap_or(WriteKind::RideAlong), now);
+        for number in &gone {
+            writes
+                .jobs
+                .insert(JobId::from_number(*number), (kind, Write::Delete));
+        }
+        if !gone.is_empty() {
+            self.names.forget(&gone.into_iter().collect());
+        }
+        // Only now: what ends with this turn is stored at least once.
+        for job in &ended {
+            self.retention.keep(job);
+        }
+    }
+
+    /// Takes a record out of memory.
+    fn take_out(&mut self, id: &JobId) -> Option<JobRecord> {
+        let live = self.jobs.remove(id)?;
+        for execution in &live.record.executions {
+            self.job_of.remove(&execution.id);
+        }
+        Some(live.record)
     }
 
     fn save(&mut self, id: &JobId, kind: WriteKind) {

@@ -16,7 +16,7 @@ use super::place::Occasion;
 use super::submit::{Document, note_requester, total_timer};
 use crate::agent::mail::Desk;
 use crate::model::{
-    ApiReply, DenyReason, EarlierVersion, EvaluationId, EvaluationTrigger, ExecutionId,
+    ApiReply, DenyReason, EarlierVersion, EndedJob, EvaluationId, EvaluationTrigger, ExecutionId,
     IfUnchanged, Job, JobId, JobRecord, JobState, Stored, Topic, WriteKind,
 };
 
@@ -195,11 +195,9 @@ impl Requester {
         let is_over = self.jobs.get(id).is_some_and(|live| !live.record.is_live());
         if is_over
             && !self.dirty.contains_key(id)
-            && let Some(live) = self.jobs.remove(id)
+            && let Some(record) = self.take_out(id)
         {
-            for execution in &live.record.executions {
-                self.job_of.remove(&execution.id);
-            }
+            self.retention.keep(&EndedJob::of(&record));
         }
     }
 

@@ -1,0 +1,80 @@
+//! How long ended jobs are kept.
+
+use super::{JobId, JobRecord, UnixMs};
+use core::convert::Infallible;
+
+/// Ended jobs that are kept unless given: what a list shows in a blink.
+pub const RETAIN_RECORDS: u64 = 1_000;
+/// The most that may be given: as many as names are known of, see [`super::NAMES_MAX`].
+pub const RETAIN_RECORDS_MAX: u64 = 16_384;
+/// How long they are kept unless given: seven days, as a job's results are.
+pub const RETAIN_AGE_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// The least that may be given: whoever waits for a job asks more often than that.
+pub const RETAIN_AGE_MS_LEAST: u64 = 60 * 1_000;
+/// What they take of jobs.db unless given: eight times what 1,000 plain jobs take.
+pub const RETAIN_BYTES: u64 = 8 << 20;
+/// The least and the most that may be given: some dozens of jobs; a file that still opens in seconds on a card.
+pub const RETAIN_BYTES_LEAST: u64 = 64 << 10;
+/// See [`RETAIN_BYTES_LEAST`].
+pub const RETAIN_BYTES_MOST: u64 = 1 << 30;
+
+/// What is kept of ended jobs: whichever bound is reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionLimits {
+    /// Milliseconds since a job's end.
+    pub age_ms: u64,
+    /// Jobs.
+    pub records: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+}
+
+impl Default for RetentionLimits {
+    fn default() -> Self {
+        Self {
+            age_ms: RETAIN_AGE_MS,
+            records: RETAIN_RECORDS,
+            bytes: RETAIN_BYTES,
+        }
+    }
+}
+
+/// An ended job in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedJob {
+    /// Which.
+    pub id: JobId,
+    /// When it was changed last, if the clock was set.
+    pub ended: Option<UnixMs>,
+    /// Bytes of its rows.
+    pub bytes: u64,
+}
+
+impl EndedJob {
+    /// An ended job's record, as it is about to be stored.
+    #[must_use]
+    pub fn of(record: &JobRecord) -> Self {
+        let mut counted = Counted(0);
+        // Counting cannot fail.
+        let _ = minicbor::encode(record, &mut counted);
+        Self {
+            id: record.job.id.clone(),
+            ended: record.job.modified,
+            bytes: counted.0,
+        }
+    }
+}
+
+/// A place to write to that keeps only the length.
+struct Counted(u64);
+
+impl minicbor::encode::Write for Counted {
+    type Error = Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0 = self
+            .0
+            .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+}
