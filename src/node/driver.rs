@@ -3,6 +3,7 @@
 use super::NodeError;
 use super::evidence::{LoopFacts, Witness};
 use super::finder::{EngineNews, Finder};
+use super::input::Input;
 use super::perform::{News, Performer};
 use super::requests::Requests;
 use crate::agent::{Agent, AgentConfig, Event, Fact, Gate, Output, TURN_EVENTS_MAX};
@@ -47,18 +48,6 @@ pub enum NodeEvent {
     Swarm(HostEvent),
     /// Something is not as it should be, or is again.
     Condition(ConditionChange),
-}
-
-/// What the loop waits for.
-#[derive(Debug)]
-pub(super) enum Input {
-    Call(ApiCall),
-    News(News),
-    Engine(EngineNews),
-    Store(StoreReport),
-    Swarm(HostEvent),
-    Deadline,
-    Stop,
 }
 
 /// Who decides now.

@@ -1,6 +1,6 @@
 //! What a node leaves for those who look for a cause: lent by the process around it, shown through the API.
 
-use super::driver::Input;
+use super::input::Input;
 use super::recent::Recent;
 use crate::agent::Health;
 use crate::board::{Sensors, read_process};

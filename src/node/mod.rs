@@ -25,6 +25,7 @@ mod driver;
 mod error;
 mod evidence;
 mod finder;
+mod input;
 mod lock;
 mod logs;
 mod notices;

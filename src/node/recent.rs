@@ -1,7 +1,7 @@
 //! The last things that happened to a node: what a crash report and a bundle begin with.
 
-use super::driver::Input;
 use super::finder::EngineNews;
+use super::input::Input;
 use super::perform::News;
 use crate::agent::ActivityResult;
 use crate::model::{ApiRequest, Now};
