@@ -191,7 +191,8 @@ impl World {
                         .taken(node, &plan.token, &plan.job.name, job.clone());
                 }
             }
-            (Asking::Update | Asking::Rerun(_), ApiReply::Unread { job }) => {
+            // A submission finds one of its name when the token that brought it went with a lost jobs.db.
+            (Asking::Submit | Asking::Update | Asking::Rerun(_), ApiReply::Unread { job }) => {
                 return self.bring_stored(asked.client, node, asked.what.clone(), job);
             }
             (Asking::Update, ApiReply::Submitted { job, .. }) => {
@@ -282,6 +283,10 @@ impl World {
             None => Stored::Absent,
         };
         let request = match (&what, client) {
+            (Asking::Submit, Some(number)) => {
+                let first = submission(&self.clients[number].plan);
+                ApiRequest::Submit(Box::new(Submission { stored, ..first }))
+            }
             (Asking::Update, Some(number)) => {
                 let update = update(&self.clients[number].plan);
                 ApiRequest::Submit(Box::new(Submission { stored, ..update }))

@@ -55,7 +55,6 @@ pub(super) struct Container {
 /// What an engine is asked. The last four change it.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
-    Image(String),
     Pull(String),
     Inspect(ContainerId),
     Output(ContainerId),
@@ -110,13 +109,6 @@ impl SimEngine {
     /// A call of `node` takes effect.
     pub(super) fn effect(&mut self, host: usize, node: &NodeId, call: &Call) -> Reply {
         match call {
-            Call::Image(image) => {
-                if image == "pulled" && !self.pulled.contains(image) || image == "absent" {
-                    Reply::No
-                } else {
-                    Reply::Yes
-                }
-            }
             Call::Pull(image) if image == "absent" => wrong(FailureKind::ImageNotFound),
             Call::Pull(image) => {
                 self.pulled.insert(image.clone());
@@ -175,6 +167,11 @@ impl SimEngine {
             None => {}
         }
         let script = Script::of(plan);
+        if script.image == "absent"
+            || script.image == "pulled" && !self.pulled.contains(&script.image)
+        {
+            return Reply::No;
+        }
         if script.image == "refused" {
             return wrong(FailureKind::EngineRefused);
         }

@@ -9,7 +9,9 @@ use super::world::{Happening, World};
 use codling::agent::{
     Activity, ActivityId, ActivityResult, Entry, Event, Found, Progress, RunFailure,
 };
-use codling::model::{ContainerId, EngineFacts, Failure, FailureKind, RunOutput, SpecConfig};
+use codling::model::{
+    ContainerId, EngineFacts, Failure, FailureKind, PullNews, PullStage, RunOutput, SpecConfig,
+};
 
 /// How often an engine that is away is looked for.
 const LOOK_EVERY_MS: u64 = 30_000;
@@ -62,9 +64,8 @@ struct Pulls {
 /// Which call is under way, or what is waited for.
 #[derive(Clone, Debug)]
 enum Stage {
-    Image,
-    Pull,
     Create,
+    Pull,
     Inspect,
     Start,
     Wait,
@@ -89,11 +90,7 @@ fn let_go() -> Failure {
 impl World {
     pub(super) fn begin(&mut self, node: usize, id: ActivityId, activity: Activity) {
         let (stage, call) = match &activity {
-            Activity::Prepare(plan) => {
-                let image = plan.job.task.engine.params.get("Image").unwrap();
-                let image = image.as_str().unwrap().to_owned();
-                (Stage::Image, Some(Call::Image(image)))
-            }
+            Activity::Prepare(plan) => (Stage::Create, Some(Call::Create(plan.clone()))),
             Activity::Run { container, entry } => match entry {
                 Entry::Prepared => (Stage::Start, Some(Call::Start(container.clone()))),
                 Entry::Found => (Stage::Inspect, Some(Call::Inspect(container.clone()))),
@@ -246,13 +243,20 @@ impl World {
         };
         let activity = doing.activity.clone();
         match (doing.stage.clone(), activity, reply) {
-            (Stage::Image, Activity::Prepare(plan), Reply::Yes)
-            | (Stage::Pull, Activity::Prepare(plan), Reply::Yes) => {
+            (Stage::Pull, Activity::Prepare(plan), Reply::Yes) => {
                 self.enter(node, id, Stage::Create, Call::Create(plan));
             }
-            (Stage::Image, Activity::Prepare(plan), Reply::No) => {
+            // The image is not here.
+            (Stage::Create, Activity::Prepare(plan), Reply::No) => {
                 let image = plan.job.task.engine.params.get("Image").unwrap();
                 let image = image.as_str().unwrap().to_owned();
+                let news = PullNews {
+                    image: image.clone(),
+                    stage: PullStage::Began,
+                };
+                let progress = Progress::Pulling(news);
+                let of = id.clone();
+                self.post(node, Event::Progress { id: of, progress });
                 self.enter(node, id, Stage::Pull, Call::Pull(image));
                 self.heed(node, id);
             }
