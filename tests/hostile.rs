@@ -210,6 +210,35 @@ fn a_job_outlives_an_engine_that_goes_away_while_it_runs_and_comes_back() {
     ran_once_and_left_nothing(&engine, &ended, "engine away");
 }
 
+/// A container is made before its image has been looked at. Whoever lost the engine, or its own life, in between could
+/// not know that the image was the wrong one, and who found the container afterwards once started it.
+#[test]
+fn a_container_of_another_platform_is_not_started_by_who_finds_it_made_but_not_looked_at() {
+    let alien = br#"{"Id":"sha256:00","Os":"linux","Architecture":"s390x","Size":12}"#;
+    for interruption in [Fault::Close, Fault::Hang] {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), ScriptedEngine::start());
+        image(&engine, Play::default());
+        engine.fault(Endpoint::Image, interruption.clone(), Times::Once);
+        engine.fault(Endpoint::Image, Fault::Body(alien.to_vec()), Times::Always);
+        let mut node = TestNode::start_on(dir.path(), &engine);
+        let id = node.submit(&job());
+        if matches!(interruption, Fault::Hang) {
+            engine.until("it is made", |e| !e.containers().is_empty());
+            node.stop().unwrap();
+            node = TestNode::start_on(dir.path(), &engine);
+        }
+        let ended = node.ended(&id);
+        assert_eq!(state(&ended), "Failed", "{interruption:?}: {ended:#}");
+        let message = ended["Job"]["State"]["Message"].as_str().unwrap();
+        assert!(
+            message.contains("the image \"play\" is built for linux/s390x"),
+            "{message}"
+        );
+        assert_eq!(engine.started(), 0, "{interruption:?}");
+        engine.until("no container is left", |e| e.containers().is_empty());
+    }
+}
+
 #[test]
 fn an_image_that_is_not_here_is_pulled_and_a_pull_that_fails_names_the_image() {
     let engine = ScriptedEngine::start();

@@ -12,7 +12,8 @@
 //! | Ended, acknowledged | - | discard | discard | discard |
 //!
 //! Adopt, collect and start are the one activity `Run`: it starts only what was never started, awaits the end only of
-//! what has not ended, and reads the output and the true exit code. What is created had room set aside for it, and gets
+//! what has not ended, and reads the output and the true exit code. What was found unstarted may never have been looked
+//! at, so whether its image is made for this machine is seen before it is started. What is created had room set aside for it, and gets
 //! it back before anything else does: a start that was on its way at the crash may take effect for a while. So the engine
 //! is asked once more when that is over; what is not wanted any more waits for this, and what came late is swept.
 //!

@@ -2,7 +2,7 @@
 
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, EngineError, EngineProfile, FirstOutput,
-    FoundContainer, ImageFacts, LogChunk, LogExtent,
+    FoundContainer, ImageFacts, LogChunk, LogExtent, MadeFrom,
 };
 use crate::model::{ContainerId, ExecutionId, NodeId, PullProgress};
 use futures_lite::{AsyncRead, Stream};
@@ -106,6 +106,12 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// `NoSuchContainer`; any error of a call.
     fn inspect<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ContainerState>;
+
+    /// The image that it was made from.
+    ///
+    /// # Errors
+    /// `NoSuchContainer`; any error of a call.
+    fn image_of<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, MadeFrom>;
 
     /// The first bytes of an ended container's output, read from the engine's log, and whether there was more.
     /// Outlives an engine that goes away and comes back.

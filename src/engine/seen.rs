@@ -118,6 +118,15 @@ pub struct ImageFacts {
     pub size_bytes: u64,
 }
 
+/// What a container was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeFrom {
+    /// The image's content id.
+    pub id: String,
+    /// The image's name as it was asked for.
+    pub name: String,
+}
+
 /// A container that was made, or that was there already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {

@@ -25,6 +25,7 @@ on_real_engines! {
     a_job_beyond_its_memory_is_recognised,
     a_missing_image_and_a_missing_command_are_typed,
     creating_twice_is_creating_once_on_a_real_engine,
+    a_container_that_was_not_started_tells_the_image_that_it_was_made_from,
     a_new_life_of_the_program_finds_its_containers_and_only_those,
     the_end_is_known_soon_after_it_happens,
     without_a_pidfd_the_end_comes_by_attach_with_the_same_code_and_every_byte,
@@ -274,6 +275,20 @@ fn creating_twice_is_creating_once_on_a_real_engine(on: Real) {
         let error = bench.engine.create(&spec).await.unwrap_err();
         assert!(matches!(error, EngineError::NameInUse { .. }), "{error}");
         bench.engine.start(&first).await.unwrap();
+    });
+}
+
+fn a_container_that_was_not_started_tells_the_image_that_it_was_made_from(on: Real) {
+    let bench = Bench::new(on, "origin");
+    let spec = bench.spec("true");
+    run(async {
+        let id = bench.engine.create(&spec).await.unwrap().id;
+        let made_from = bench.engine.image_of(&id).await.unwrap();
+        assert_eq!(made_from.name, IMAGE);
+        let by_name = bench.engine.image(IMAGE).await.unwrap();
+        let by_id = bench.engine.image(&made_from.id).await.unwrap();
+        assert!(by_id.is_some());
+        assert_eq!(by_id, by_name);
     });
 }
 

@@ -102,6 +102,7 @@ fn an_inspect_is_read_with_nothing_lost() {
     let labels = HashMap::from([(LABEL_EXECUTION.to_owned(), "e-1".to_owned())]);
     let inspect: Inspect = read(models::ContainerInspectResponse {
         id: Some("c1".into()),
+        image: Some("sha256:1".into()),
         log_path: Some("/log".into()),
         state: Some(models::ContainerState {
             status: Some(models::ContainerStateStatusEnum::EXITED),
@@ -113,6 +114,7 @@ fn an_inspect_is_read_with_nothing_lost() {
             ..Default::default()
         }),
         config: Some(models::ContainerConfig {
+            image: Some("a:1".into()),
             labels: Some(labels),
             ..Default::default()
         }),
@@ -125,6 +127,10 @@ fn an_inspect_is_read_with_nothing_lost() {
     assert_eq!(
         (inspect.id.as_str(), inspect.log_path.as_str()),
         ("c1", "/log")
+    );
+    assert_eq!(
+        (inspect.image.as_str(), inspect.config.image.as_str()),
+        ("sha256:1", "a:1")
     );
     assert_eq!(inspect.state.status, "exited");
     assert_eq!((inspect.state.pid, inspect.state.exit_code), (7, 137));

@@ -31,7 +31,7 @@ pub use search::SocketSearch;
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, Engine, EngineError, EngineFuture,
     EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
-    LogExtent, LogStream, container_name,
+    LogExtent, LogStream, MadeFrom, container_name,
 };
 use crate::model::{ContainerId, ExecutionId, JobId, NodeId, PullProgress};
 use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
@@ -178,6 +178,14 @@ impl ContainerEngine {
             .await
             .map_err(|e| missing_container(e, id))?;
         self.note(reply.json(BODY_MAX).await)
+    }
+
+    async fn origin(&self, id: &ContainerId) -> Result<MadeFrom, EngineError> {
+        let seen = self.look(id).await?;
+        Ok(MadeFrom {
+            id: seen.image,
+            name: words(&seen.config.image),
+        })
     }
 
     /// The containers that carry all of `labels`.
@@ -506,6 +514,10 @@ impl Engine for ContainerEngine {
 
     fn inspect<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ContainerState> {
         Box::pin(async move { Ok(state_of(&self.look(id).await?)) })
+    }
+
+    fn image_of<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, MadeFrom> {
+        Box::pin(self.origin(id))
     }
 
     fn output<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, FirstOutput> {

@@ -124,6 +124,8 @@ pub(super) struct CreateReply {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Inspect {
     pub(super) id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) image: String,
     pub(super) state: State,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) config: InspectConfig,
@@ -163,6 +165,8 @@ impl State {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct InspectConfig {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) image: String,
     #[serde(deserialize_with = "or_default")]
     pub(super) labels: BTreeMap<String, String>,
 }

@@ -5,6 +5,7 @@
 
 mod discard;
 mod leash;
+mod platform;
 mod prepare;
 mod publish;
 mod run;

@@ -1,10 +1,11 @@
 //! `Prepare`: the image from here or its registry, then a container that is not started.
 
 use super::leash::{Leash, Pull};
+use super::platform::is_for_this_machine;
 use super::{News, Tools, failure, let_go};
 use crate::agent::{ActivityId, Plan, Progress};
 use crate::config::ImagePull;
-use crate::engine::{ContainerSpec, EngineError, ImageFacts};
+use crate::engine::{ContainerSpec, EngineError};
 use crate::model::{
     Capability, ContainerId, DockerSpec, Failure, FailureKind, JobType, PullNews, PullProgress,
     PullStage,
@@ -104,26 +105,6 @@ async fn get(tools: &Tools, id: &ActivityId, image: &str, leash: &Leash) -> Resu
     }
     tell(PullStage::Ended).await;
     Ok(())
-}
-
-/// Whether the engine runs an image of this platform. An image that has gone meanwhile is for `create` to miss.
-async fn is_for_this_machine(
-    tools: &Tools,
-    image: &str,
-    facts: Option<ImageFacts>,
-) -> Result<(), Failure> {
-    let Some(facts) = facts else {
-        return Ok(());
-    };
-    // From memory: it answered a moment ago.
-    let engine = tools.engine.connect().await;
-    let own = engine.map_err(|error| failure(&error))?.platform;
-    if own.runs(&facts.platform) {
-        return Ok(());
-    }
-    let built = facts.platform;
-    let message = format!("the image \"{image}\" is built for {built}, and this node runs {own}");
-    Err(Failure::new(FailureKind::WrongPlatform, message))
 }
 
 fn container_spec(tools: &Tools, plan: Plan) -> Result<ContainerSpec, Failure> {

@@ -2,6 +2,7 @@
 
 use super::super::logs::EndedLog;
 use super::leash::{Leash, Pull};
+use super::platform::is_for_this_machine;
 use super::{News, Tools, failure, let_go};
 use crate::agent::{ActivityId, Entry, Progress, RunFailure};
 use crate::engine::{ContainerEnd, ContainerState, EngineError, StopCause};
@@ -27,15 +28,16 @@ pub(super) async fn run(
         Entry::Prepared => ContainerState::Created,
         Entry::Found => match engine.inspect(container).await {
             Ok(state) => state,
-            // It was found with this engine's help a moment ago; the wait outlives an engine that is away.
-            Err(error) if says_nothing_of_the_job(&error) => ContainerState::Running { pid: None },
-            Err(error) => return Err(wrong(error)),
+            Err(error) => return Err(put_off_or(error)),
         },
     };
     let (end, cause) = match state {
         ContainerState::Exited(end) => (end, StopCause::Itself),
         ContainerState::Created | ContainerState::Running { .. } => {
             if state == ContainerState::Created {
+                if entry == Entry::Found {
+                    check_platform(tools, container).await?;
+                }
                 engine.start(container).await.map_err(wrong)?;
             }
             let started = News::Progress {
@@ -108,9 +110,31 @@ pub(super) async fn run(
     }
 }
 
-/// Whether only the engine is at fault, so that asking again may do.
-fn says_nothing_of_the_job(error: &EngineError) -> bool {
-    error.is_away() || matches!(error, EngineError::Refused { status: 500.., .. })
+/// Whether the image of a container that was found unstarted is made for this machine: who made the container may not
+/// have come to look.
+async fn check_platform(tools: &Tools, container: &ContainerId) -> Result<(), RunFailure> {
+    let engine = tools.engine.as_ref();
+    let made_from = engine.image_of(container).await.map_err(put_off_or)?;
+    let facts = engine.image(&made_from.id).await.map_err(put_off_or)?;
+    let checked = is_for_this_machine(tools, &made_from.name, facts).await;
+    checked.map_err(|failure| RunFailure {
+        failure,
+        output: None,
+    })
+}
+
+/// The failure of a look at what was found. Where only the engine is at fault it is the engine's absence: what it has is
+/// asked again before anything more is done.
+fn put_off_or(error: EngineError) -> RunFailure {
+    let is_the_engines = matches!(error, EngineError::Refused { status: 500.., .. });
+    let mut failure = failure(&error);
+    if is_the_engines {
+        failure.kind = FailureKind::EngineAway;
+    }
+    RunFailure {
+        failure,
+        output: None,
+    }
 }
 
 /// An end that says nothing about the job's own work.

@@ -267,7 +267,7 @@ impl Container {
             _ => pid,
         };
         json!({
-            "Id": self.id, "Name": format!("/{}", self.name), "LogPath": "",
+            "Id": self.id, "Name": format!("/{}", self.name), "Image": self.body["Image"], "LogPath": "",
             "State": {
                 "Status": status, "Running": status == "running", "Pid": pid, "ExitCode": exit_code,
                 "OOMKilled": false, "Error": "", "StartedAt": "2026-11-24T23:33:11.317508155Z",
