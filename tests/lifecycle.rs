@@ -227,7 +227,7 @@ fn what_this_node_does_not_have_fails_the_job_with_a_reason_that_names_it(on: &S
         ),
         (
             with("Resources", json!({"CPU": "10000"})),
-            "10000000 CPU millicores asked",
+            "10000.000 cores asked, at most",
         ),
     ];
     for (submission, named) in cases {

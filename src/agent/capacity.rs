@@ -1,6 +1,8 @@
 //! What this board offers, and who has it. Never over-committed, everything returned.
 
-use crate::model::{BoardFacts, Dimension, ExecutionId, Requested, Resources};
+use crate::model::{
+    BoardFacts, CPU_MILLIS_LEAST, Dimension, ExecutionId, MEMORY_BYTES_LEAST, Requested, Resources,
+};
 use std::collections::BTreeMap;
 
 const MIB: u64 = 1 << 20;
@@ -74,16 +76,27 @@ impl Capacity {
     pub fn resolve(&self, requested: &Requested) -> Resources {
         let default_memory = down_to(self.total.memory_bytes / 4, 16 * MIB)
             .clamp(DEFAULT_MEMORY_BYTES_MIN, DEFAULT_MEMORY_BYTES);
+        // Nothing of these is not enough to run with, so it is not given; a sliver is what the engine makes of it.
+        let of = |asked: Option<u64>, least: u64, default: u64| match asked {
+            None | Some(0) => default,
+            Some(asked) => asked.max(least),
+        };
         Resources {
-            cpu_millis: requested
-                .cpu_millis
-                .unwrap_or(DEFAULT_CPU_MILLIS.min(self.total.cpu_millis)),
-            memory_bytes: requested
-                .memory_bytes
-                .unwrap_or(default_memory.min(self.total.memory_bytes)),
-            disk_bytes: requested
-                .disk_bytes
-                .unwrap_or(DEFAULT_DISK_BYTES.min(self.total.disk_bytes)),
+            cpu_millis: of(
+                requested.cpu_millis,
+                CPU_MILLIS_LEAST,
+                DEFAULT_CPU_MILLIS.min(self.total.cpu_millis),
+            ),
+            memory_bytes: of(
+                requested.memory_bytes,
+                MEMORY_BYTES_LEAST,
+                default_memory.min(self.total.memory_bytes),
+            ),
+            disk_bytes: of(
+                requested.disk_bytes,
+                0,
+                DEFAULT_DISK_BYTES.min(self.total.disk_bytes),
+            ),
             gpus: requested.gpus.unwrap_or(0),
         }
     }
@@ -203,6 +216,29 @@ mod tests {
                 "{memory}"
             );
         }
+    }
+
+    #[test]
+    fn a_job_that_asks_for_nothing_or_a_sliver_is_set_aside_what_its_container_gets() {
+        let capacity = Capacity::new(Capacity::by_rule(&board(920, 4)));
+        let zero = Requested {
+            cpu_millis: Some(0),
+            memory_bytes: Some(0),
+            disk_bytes: Some(0),
+            gpus: Some(0),
+        };
+        let default = capacity.resolve(&Requested::default());
+        assert_eq!(capacity.resolve(&zero), default);
+        let sliver = Requested {
+            cpu_millis: Some(1),
+            memory_bytes: Some(1),
+            disk_bytes: Some(1),
+            gpus: None,
+        };
+        let resolved = capacity.resolve(&sliver);
+        assert_eq!(resolved.cpu_millis, CPU_MILLIS_LEAST);
+        assert_eq!(resolved.memory_bytes, MEMORY_BYTES_LEAST);
+        assert_eq!(resolved.disk_bytes, 1);
     }
 
     /// A number from a counter: SplitMix64.

@@ -68,7 +68,10 @@ pub enum RejectReason {
     #[n(6)]
     JobTypeUnsupported,
     /// More than one job may ever have here.
-    #[error("does not offer that much: {asked} {dimension} asked, at most {limit} a job")]
+    #[error(
+        "does not offer that much: {} asked, at most {} a job",
+        dimension.amount(*asked), dimension.amount(*limit)
+    )]
     #[n(7)]
     TooLarge {
         /// Of what.

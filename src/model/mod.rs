@@ -88,7 +88,10 @@ pub use request::{
     ApiReply, ApiRequest, DenyReason, IfUnchanged, JobRange, ListOrder, StoreAnswer, StoreQuery,
     Stored, Submission,
 };
-pub use resources::{Dimension, Requested, ResourceError, Resources, ResourcesConfig, bytes_of};
+pub use resources::{
+    Amount, CPU_MILLIS_LEAST, Dimension, MEMORY_BYTES_LEAST, Requested, ResourceError, Resources,
+    ResourcesConfig, bytes_of,
+};
 pub use retention::{
     EndedJob, RETAIN_AGE_MS, RETAIN_AGE_MS_LEAST, RETAIN_BYTES, RETAIN_BYTES_LEAST,
     RETAIN_BYTES_MOST, RETAIN_RECORDS, RETAIN_RECORDS_MAX, RetentionLimits,

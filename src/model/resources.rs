@@ -4,6 +4,12 @@ use minicbor::{Decode, Encode};
 use std::fmt;
 use thiserror::Error;
 
+/// The least memory that a container can be held to; Docker refuses less.
+pub const MEMORY_BYTES_LEAST: u64 = 6 << 20;
+
+/// The least of a core that a container can be held to; Docker refuses less.
+pub const CPU_MILLIS_LEAST: u64 = 10;
+
 /// Resolved quantities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -45,16 +51,49 @@ impl Dimension {
     pub const ALL: [Self; 4] = [Self::Cpu, Self::Memory, Self::Disk, Self::Gpu];
 }
 
-impl fmt::Display for Dimension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "CPU millicores",
-            Self::Memory => "bytes of memory",
-            Self::Disk => "bytes of disk",
-            Self::Gpu => "GPUs",
-        })
+impl Dimension {
+    /// A quantity of this as people say it: `1.500 cores`, `512 MB of memory`.
+    #[must_use]
+    pub fn amount(self, quantity: u64) -> Amount {
+        Amount {
+            dimension: self,
+            quantity,
+        }
     }
 }
+
+/// So much of one dimension, to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    dimension: Dimension,
+    quantity: u64,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quantity = self.quantity;
+        match self.dimension {
+            Dimension::Cpu => write!(f, "{}.{:03} cores", quantity / 1_000, quantity % 1_000),
+            Dimension::Memory => write!(f, "{} of memory", Bytes(quantity)),
+            Dimension::Disk => write!(f, "{} of disk", Bytes(quantity)),
+            Dimension::Gpu => write!(f, "{quantity} GPUs"),
+        }
+    }
+}
+
+/// Whole megabytes, as in the start report; what is not even one as it is.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            few @ 0..MEGABYTE => write!(f, "{few} bytes"),
+            many => write!(f, "{} MB", many / MEGABYTE),
+        }
+    }
+}
+
+const MEGABYTE: u64 = 1_000_000;
 
 impl Resources {
     /// The quantity of one dimension.
@@ -273,6 +312,20 @@ mod tests {
         }
         for text in ["-1", "1e3", "x", "mb", "1xb", "99e", "1.2.3"] {
             assert_eq!(bytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_told_as_people_say_them() {
+        for (dimension, quantity, expected) in [
+            (Dimension::Cpu, 99_000, "99.000 cores"),
+            (Dimension::Cpu, 1_500, "1.500 cores"),
+            (Dimension::Memory, 18_941_476_864, "18941 MB of memory"),
+            (Dimension::Memory, 999_999, "999999 bytes of memory"),
+            (Dimension::Disk, 1_000_000, "1 MB of disk"),
+            (Dimension::Gpu, 3, "3 GPUs"),
+        ] {
+            assert_eq!(dimension.amount(quantity).to_string(), expected);
         }
     }
 

@@ -402,7 +402,7 @@ impl World {
             sum.checked_add(&other.resources).unwrap()
         });
         if let Some(dimension) = sum.exceeds(&self.nodes[number].total) {
-            let text = format!("node-{number} starts {execution}: more {dimension} than it has");
+            let text = format!("node-{number} starts {execution}: more {dimension:?} than it has");
             self.watch.broken(Rule::NotOverCommitted, text);
         }
         // A liar may ask two nodes to run one id.

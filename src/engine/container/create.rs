@@ -5,15 +5,13 @@ use super::super::{
     LABEL_OUTPUT_MAX,
 };
 use super::wire::{CreateBody, HostConfig, LogConfig, Ulimit};
-use crate::model::{JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST};
+use crate::model::{
+    CPU_MILLIS_LEAST, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST, MEMORY_BYTES_LEAST,
+};
 use std::collections::BTreeMap;
 
 /// Processes and threads of one container: enough for a build, too few for a fork bomb to hurt the board.
 const PIDS_MAX: u64 = 512;
-/// Docker refuses less memory.
-const MEMORY_LEAST: u64 = 6 << 20;
-/// Docker refuses less than a hundredth of a core.
-const CPU_MILLIS_LEAST: u64 = 10;
 /// Open files that a process starts with; what programs expect, since some loop over all of them.
 const NOFILE_SOFT: u64 = 1_024;
 /// Open files that it may raise that to.
@@ -44,7 +42,7 @@ fn output_max(spec: &ContainerSpec) -> u64 {
 pub(super) fn body<'a>(spec: &'a ContainerSpec, profile: &EngineProfile) -> CreateBody<'a> {
     let memory = profile
         .enforces_memory
-        .then(|| spec.limits.memory_bytes.max(MEMORY_LEAST));
+        .then(|| spec.limits.memory_bytes.max(MEMORY_BYTES_LEAST));
     let cpu = spec
         .limits
         .cpu_millis
