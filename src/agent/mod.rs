@@ -45,7 +45,7 @@ use crate::model::{
 };
 use compute::Compute;
 use mail::{Desk, Mail};
-use requester::Requester;
+use requester::{Requester, Rerun};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many ready events one turn takes: enough to fill a commit, few enough to answer the first of them soon.
@@ -311,10 +311,18 @@ impl Agent {
                     job,
                     version,
                     reason,
+                    idempotency,
                     stored,
                 },
                 Some(requester),
-            ) => requester.rerun(&job, version, &reason, stored, &mut desk),
+            ) => {
+                let rerun = Rerun {
+                    version,
+                    reason,
+                    idempotency,
+                };
+                requester.rerun(&job, rerun, stored, &mut desk)
+            }
             (ApiRequest::Read { job }, Some(requester)) => requester.read(&job),
             (ApiRequest::Find { namespace, name }, Some(requester)) => {
                 requester.find(&namespace, &name)

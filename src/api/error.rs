@@ -130,6 +130,10 @@ pub(super) struct Row {
     pub(super) retry_after_s: Option<u64>,
 }
 
+/// The longest line of a message or hint: a path, name or value that a stranger sent may be as long as its request, and
+/// none of ours is half as long.
+const LINE_MAX: usize = 1_024;
+
 /// For a queue that one turn empties.
 const RETRY_SOON_S: u64 = 1;
 /// For what takes an engine, a disk or a job to change; the store is reopened after 1 to 5 s.
@@ -334,13 +338,22 @@ impl ApiError {
         }
         Json::object()
             .with("Status", u64::from(row.status))
-            .with("Message", self.to_string())
+            .with("Message", shortened(&self.to_string()))
             .with("RequestID", "")
             .with("Code", row.code)
             .with("Component", row.component)
-            .with("Hint", row.hint.as_ref())
+            .with("Hint", shortened(&row.hint))
             .with_some("Details", details)
     }
+}
+
+/// Each line no longer than [`LINE_MAX`].
+fn shortened(text: &str) -> String {
+    let line = |line: &str| match line.len() {
+        0..=LINE_MAX => line.to_owned(),
+        _ => format!("{}...", &line[..line.floor_char_boundary(LINE_MAX)]),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn denied(reason: &DenyReason, asked: &Asked) -> Row {
@@ -363,7 +376,7 @@ fn denied(reason: &DenyReason, asked: &Asked) -> Row {
             409,
             "ResourceInUse",
             JOBS,
-            "use a new idempotency token for a different job",
+            "use a new idempotency token for a different request",
         ),
         DenyReason::Unchanged { .. } => row(
             409,
@@ -408,7 +421,7 @@ fn unknown(job: Option<&str>, asked: &Asked) -> Cow<'static, str> {
         (None, Asked::Submit) => "send it again with the same idempotency key: it is taken once".into(),
         (_, Asked::Stop { job }) => format!("ask for {job}, or send it again: stopping twice is harmless").into(),
         (_, Asked::Rerun { job }) => {
-            format!("ask for {job} before you send it again: its version tells whether it runs").into()
+            format!("ask for {job}, whose version tells whether it runs, or send it again with the same idempotency key").into()
         }
         (_, Asked::Read) => "ask again".into(),
     }

@@ -75,9 +75,13 @@ pub struct IdempotencyKey {
     /// The evaluation that the first answer named.
     #[n(2)]
     pub evaluation_id: EvaluationId,
-    /// A digest of the submitted job, so that the same token with another job is told apart.
+    /// A digest of the submitted job, or of which version was to run again, so that the same token with another request
+    /// is told apart.
     #[n(3)]
     pub fingerprint: u64,
+    /// The version that the first answer named, where it came with a job that was to run again.
+    #[n(4)]
+    pub rerun_as: Option<u64>,
 }
 
 /// One execution that this node accepted, with the original job.

@@ -31,6 +31,8 @@ pub enum ApiRequest {
         version: u64,
         /// Why, in the user's words.
         reason: String,
+        /// The client's token, not empty.
+        idempotency: Option<String>,
         /// The job, once the store was asked for it.
         stored: Stored,
     },
@@ -175,8 +177,8 @@ pub enum DenyReason {
     /// This node is not a requester.
     #[error("this node does not take submissions: its --node-type has no requester")]
     NotRequester,
-    /// The token was used for another job.
-    #[error("the idempotency token \"{token}\" was already used for a different job")]
+    /// The token was used for another job, or to run one again.
+    #[error("the idempotency token \"{token}\" was already used for a different request")]
     TokenReused {
         /// As sent.
         token: String,

@@ -75,6 +75,7 @@ fn a_job_that_runs_again_is_kept_however_long_ago_it_ended() {
         job: first.job.id.clone(),
         version: 0,
         reason: String::new(),
+        idempotency: None,
         stored: Stored::Record(Box::new(first.clone())),
     });
     let written = turn.writes.jobs.get(&first.job.id);

@@ -28,7 +28,18 @@ fn rerun(bench: &mut Bench, job: &JobId, version: u64, stored: Stored) -> Turn {
         job: job.clone(),
         version,
         reason: String::new(),
+        idempotency: None,
         stored,
+    })
+}
+
+fn rerun_once(bench: &mut Bench, job: &JobId, version: u64, token: &str) -> Turn {
+    bench.request(ApiRequest::Rerun {
+        job: job.clone(),
+        version,
+        reason: String::new(),
+        idempotency: Some(token.to_owned()),
+        stored: Stored::Unread,
     })
 }
 
@@ -326,6 +337,41 @@ fn a_token_names_the_answer_that_it_had_after_later_versions_and_a_restart() {
             assert_eq!(reply(&turn), expected, "{token}");
             assert!(turn.writes.jobs.is_empty(), "{turn:?}");
         }
+    }
+}
+
+#[test]
+fn a_rerun_that_is_sent_again_with_its_token_runs_once_also_after_a_restart() {
+    let mut bench = Bench::fresh();
+    let turn = bench.submit(&plain(), Some("submitted"));
+    let id = stored_job(&turn).1.job.id.clone();
+    start(&mut bench, &turn);
+    let turn = rerun_once(&mut bench, &id, 1, "again");
+    let first_reply = reply(&turn).clone();
+    assert!(
+        matches!(first_reply, ApiReply::Rerun { version: 2, .. }),
+        "{first_reply:?}"
+    );
+    let stored = StoredState {
+        live_jobs: vec![stored_job(&turn).1.clone()],
+        ..StoredState::default()
+    };
+    let mut again = Bench::recover(stored, early(60_000));
+    again.first_turn();
+    for bench in [&mut bench, &mut again] {
+        let turn = rerun_once(bench, &id, 1, "again");
+        assert_eq!(reply(&turn), &first_reply);
+        assert!(turn.writes.jobs.is_empty(), "{turn:?}");
+        // The same word for something else is a mistake, whichever came first.
+        let reused = |turn: &Turn| {
+            matches!(
+                reply(turn),
+                ApiReply::Denied(DenyReason::TokenReused { .. })
+            )
+        };
+        assert!(reused(&rerun_once(bench, &id, 2, "again")));
+        assert!(reused(&rerun_once(bench, &id, 1, "submitted")));
+        assert!(reused(&bench.submit(&plain(), Some("again"))));
     }
 }
 

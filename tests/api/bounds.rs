@@ -120,6 +120,20 @@ fn a_client_that_sends_its_whole_refused_body_still_sees_the_refusal() {
 }
 
 #[test]
+fn a_client_that_sends_twice_what_a_body_may_hold_sees_the_refusal_and_no_reset() {
+    let limits = Limits {
+        // A loaded machine may take its time.
+        linger_time: Duration::from_secs(60),
+        ..Limits::STANDARD
+    };
+    let server = World::default().serve_within(limits);
+    let body = vec![b'x'; 2 * limits.body_bytes];
+    let reply = server.client().send("PUT", JOBS, &[JSON], &body);
+    reply.refused(413, "BadRequest");
+    is_well(&server);
+}
+
+#[test]
 fn a_chunked_body_is_counted_as_it_comes() {
     let server = World::default().serve_within(small());
     let mut client = server.client();

@@ -61,6 +61,29 @@ fn unknown_routes_are_404_and_known_ones_tell_their_methods() {
 }
 
 #[test]
+fn a_refusal_quotes_no_more_of_a_request_than_a_line_may_hold() {
+    let server = World::default().serve();
+    let long = "x".repeat(8_000);
+    for (path, begins) in [
+        (format!("/{long}"), "no such route: GET /xxx"),
+        (format!("{JOBS}/{long}"), "job not found: xxx"),
+        (
+            format!("{JOBS}?order_by={long}"),
+            "query parameter order_by",
+        ),
+    ] {
+        let reply = server.get(&path);
+        let body = reply.json();
+        let message = body["Message"].as_str().unwrap();
+        assert!(message.starts_with(begins), "{message}");
+        assert!(
+            message.len() < 1_100 && message.ends_with("..."),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_json_is_told_so() {
     let server = World::default().serve();
     let message = server.put(JOBS, "{\"Job\":").refused(400, "BadRequest");
@@ -91,7 +114,7 @@ fn malformed_parameters_are_400_and_name_themselves() {
         (format!("{JOBS}?limit=many"), "limit"),
         (format!("{JOBS}?limit=-1"), "limit"),
         (format!("{JOBS}?reverse=perhaps"), "reverse"),
-        (format!("{JOBS}?order_by=id"), "order_by"),
+        (format!("{JOBS}?order_by=colour"), "order_by"),
         (format!("{JOBS}?next_token=bogus"), "token"),
         (format!("{JOBS}?labels=team+in"), "team in"),
         (format!("{job}?job_version=x"), "job_version"),

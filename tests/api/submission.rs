@@ -259,6 +259,12 @@ fn each_rule_refuses_what_breaks_it_and_nothing_else() {
             job("Name", json!("a\u{0}")),
             "Job.Name must not contain NUL",
         ),
+        (job("Name", json!(" \n")), "Job.Name must not be blank"),
+        (
+            job("Namespace", json!(" ")),
+            "Job.Namespace must not be blank",
+        ),
+        (job("Namespace", json!("*")), "must not be \"*\""),
         (
             job(
                 "Constraints",

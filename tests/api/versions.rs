@@ -148,6 +148,31 @@ fn a_name_leads_to_its_job_on_every_route_and_goes_before_a_prefix() {
 }
 
 #[test]
+fn a_job_named_by_an_id_of_elsewhere_is_found_by_it_and_a_jobs_own_id_goes_first() {
+    let elsewhere = "j-0f8fad5b-d9cb-469f-a165-70867728950e";
+    let mut brought = running(1);
+    brought.job.name = elsewhere.to_owned();
+    let mut usurper = completed(2);
+    usurper.job.name = job_id(1).0;
+    let server = World::default()
+        .with_live(brought)
+        .with_stored(usurper)
+        .serve();
+    for route in ["", "/executions", "/history", "/versions"] {
+        server.get(&format!("{JOBS}/{elsewhere}{route}")).ok();
+    }
+    let found = |text: &str| server.get(&format!("{JOBS}/{text}")).ok()["Job"]["ID"].clone();
+    assert_eq!(found(elsewhere), job_id(1).0);
+    assert_eq!(found(&job_id(1).0), job_id(1).0);
+    let rerun = server.put(&format!("{JOBS}/{elsewhere}/rerun"), "{}").ok();
+    assert_eq!(rerun["JobID"], job_id(1).0);
+    server
+        .client()
+        .send("DELETE", &format!("{JOBS}/{elsewhere}"), &[], b"")
+        .ok();
+}
+
+#[test]
 fn a_prefix_of_several_ids_tells_how_many() {
     let world = (1..=3).fold(World::default(), |world, n| world.with_stored(completed(n)));
     let server = world.with_live(running(4)).serve();
@@ -255,10 +280,49 @@ fn an_update_says_whether_it_is_forced_and_an_unchanged_one_is_told_how() {
 }
 
 #[test]
+fn a_diff_tells_what_a_submission_would_change_and_changes_nothing() {
+    let server = World::default()
+        .with_stored(two_versions(1))
+        .with_live(running(2))
+        .serve();
+    let diff = format!("{JOBS}/diff");
+    let reply = server.put(&diff, &spec("collector", json!(false))).ok();
+    let text = reply["Diff"].as_str().unwrap();
+    for line in ["- Tasks[0].Name: \"second\"", "+ Tasks[0].Name: \"main\""] {
+        assert!(text.lines().any(|found| found == line), "{text}");
+    }
+    assert!(!text.contains("bacalhau.org/"), "{text}");
+    // As it was described, a job does not differ from itself.
+    let described = server.get(&format!("{JOBS}/{}", job_id(2))).ok();
+    let same = server.put(&diff, &described.to_string()).ok();
+    assert_eq!(same["Diff"], "");
+    let warned = same["Warnings"].as_array().unwrap();
+    assert!(!warned.is_empty(), "{same}");
+    let submitted = |request: &ApiRequest| matches!(request, ApiRequest::Submit(_));
+    assert!(!server.asked().iter().any(submitted));
+
+    server
+        .put(&diff, &spec("nosuch", json!(false)))
+        .refused(404, "NotFound");
+    let prefix = &job_id(1).0[..12];
+    server
+        .put(&diff, &spec(prefix, json!(false)))
+        .refused(404, "NotFound");
+    let message = server
+        .put(&diff, &spec("", json!(false)))
+        .refused(400, "ValidationError");
+    assert!(message.starts_with("Job.Name is missing"), "{message}");
+    let message = server
+        .put(JOBS, &spec("diff", json!(false)))
+        .refused(400, "ValidationError");
+    assert!(message.contains("jobs/diff"), "{message}");
+}
+
+#[test]
 fn a_rerun_is_answered_as_the_cli_expects_and_refused_for_a_reason() {
     let server = World::default().with_live(running(1)).serve();
     let path = format!("{JOBS}/{}/rerun", job_id(1));
-    let body = json!({"Namespace": "", "Credential": null, "IdempotencyToken": "", "JobVersion": 1, "Reason": "why not"});
+    let body = json!({"Namespace": "", "Credential": null, "IdempotencyToken": "once", "JobVersion": 1, "Reason": "why not"});
     let reply = server.put(&path, &body.to_string()).ok();
     assert_eq!(
         (&reply["JobID"], &reply["JobVersion"]),
@@ -272,25 +336,34 @@ fn a_rerun_is_answered_as_the_cli_expects_and_refused_for_a_reason() {
         job,
         version,
         reason,
+        idempotency,
         ..
     }) = server.asked().pop()
     else {
         panic!("not a rerun");
     };
     assert_eq!((job, version, reason.as_str()), (job_id(1), 1, "why not"));
-    for body in [
-        json!({"JobVersion": -1}),
-        json!({"JobVersion": 1.5}),
-        json!({"JobVersion": "1"}),
+    assert_eq!(idempotency.as_deref(), Some("once"));
+    let beside = format!("{path}?idempotency_token=beside");
+    server.put(&beside, "{}").ok();
+    let Some(ApiRequest::Rerun { idempotency, .. }) = server.asked().pop() else {
+        panic!("not a rerun");
+    };
+    assert_eq!(idempotency.as_deref(), Some("beside"));
+    for (wrong, found) in [
+        (json!(-1), "-1"),
+        (json!(1.5), "1.5"),
+        (json!("1"), "a string"),
     ] {
         let message = server
-            .put(&path, &body.to_string())
+            .put(&path, &json!({"JobVersion": wrong}).to_string())
             .refused(400, "BadRequest");
-        assert!(
-            message.starts_with("JobVersion must be a whole number"),
-            "{message}"
-        );
+        let expected = format!("JobVersion must be a whole number of 0 or more, not {found}");
+        assert_eq!(message, expected);
     }
+    let long = json!({"IdempotencyToken": "x".repeat(257)}).to_string();
+    let message = server.put(&path, &long).refused(400, "BadRequest");
+    assert!(message.ends_with("257 bytes > 256"), "{message}");
     let unknown = format!("{JOBS}/{}/rerun", job_id(9));
     server.put(&unknown, "{}").refused(404, "NotFound");
     let denying = |reason: DenyReason| {

@@ -354,6 +354,7 @@ fn rerun(job: JobId, stored: Stored) -> ApiRequest {
         job,
         version: 0,
         reason: "again".to_owned(),
+        idempotency: None,
         stored,
     }
 }

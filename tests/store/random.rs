@@ -295,6 +295,7 @@ fn token(seed: &mut Seed) -> IdempotencyKey {
         seen: now(seed),
         evaluation_id: EvaluationId(text(seed)),
         fingerprint: number(seed),
+        rerun_as: seed.below(2).checked_sub(1).map(|_| number(seed)),
     }
 }
 

@@ -152,6 +152,7 @@ pub(crate) fn token(text: &str, seen: Now) -> IdempotencyKey {
         seen,
         evaluation_id: EvaluationId::from("0b1c5d62-0000-4000-8000-000000000001"),
         fingerprint: 7,
+        rerun_as: None,
     }
 }
 

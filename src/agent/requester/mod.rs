@@ -32,6 +32,8 @@ use crate::model::{
 use retention::Retention;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use versions::Rerun;
+
 /// How many idempotency tokens are remembered.
 const TOKENS_MAX: usize = 1_000;
 /// How many bytes of submitted documents may be live: a small part of the smallest board's memory.
@@ -89,6 +91,7 @@ struct Token {
     evaluation: EvaluationId,
     seen: Now,
     fingerprint: u64,
+    rerun_as: Option<u64>,
 }
 
 impl Token {
@@ -98,6 +101,7 @@ impl Token {
             evaluation: key.evaluation_id.clone(),
             seen: key.seen,
             fingerprint: key.fingerprint,
+            rerun_as: key.rerun_as,
         }
     }
 }

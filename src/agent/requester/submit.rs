@@ -17,25 +17,13 @@ impl Requester {
     /// Takes a job, as a new one or as the next version of the one that has its name, or names the one that the same
     /// token brought before. The reply is true once its turn is durable.
     pub(crate) fn submit(&mut self, submission: Submission, desk: &mut Desk<'_>) -> ApiReply {
-        let fingerprint = fingerprint(&submission.submitted);
-        if let Some(text) = &submission.idempotency
-            && let Some(token) = self.tokens.get(text)
-        {
-            if token.fingerprint != fingerprint {
-                let token = text.clone();
-                return ApiReply::Denied(DenyReason::TokenReused { token });
-            }
-            return ApiReply::Submitted {
-                job: token.job.clone(),
-                evaluation: token.evaluation.clone(),
-            };
+        let key = NewKey::of(submission.idempotency, &submission.submitted);
+        if let Some(answer) = self.answer_of(key.as_ref()) {
+            return answer;
         }
         if let Some(reason) = self.is_over_bytes(submission.submitted.len()) {
             return ApiReply::Denied(reason);
         }
-        let key = submission
-            .idempotency
-            .map(|token| NewKey { token, fingerprint });
         let document = Document {
             submitted: submission.submitted,
             key,
@@ -82,7 +70,7 @@ impl Requester {
         };
         let idempotency = document
             .key
-            .map(|key| self.remember_new(key, &id, &evaluation.id, now));
+            .map(|key| self.remember_new(key, &id, &evaluation.id, None, now));
         let total_timer = total_timer(&job, now);
         let mut record = JobRecord {
             job,
@@ -104,12 +92,34 @@ impl Requester {
         reply
     }
 
+    /// What a request is told whose token came before: the same, or that it was another request.
+    pub(super) fn answer_of(&self, key: Option<&NewKey>) -> Option<ApiReply> {
+        let key = key?;
+        let token = self.tokens.get(&key.token)?;
+        if token.fingerprint != key.fingerprint {
+            let token = key.token.clone();
+            return Some(ApiReply::Denied(DenyReason::TokenReused { token }));
+        }
+        let evaluation = token.evaluation.clone();
+        Some(match token.rerun_as {
+            Some(version) => ApiReply::Rerun {
+                version,
+                evaluation,
+            },
+            None => ApiReply::Submitted {
+                job: token.job.clone(),
+                evaluation,
+            },
+        })
+    }
+
     /// A token that is used for the first time, as it is stored.
     pub(super) fn remember_new(
         &mut self,
         key: NewKey,
         job: &JobId,
         evaluation: &EvaluationId,
+        rerun_as: Option<u64>,
         now: Now,
     ) -> IdempotencyKey {
         let key = IdempotencyKey {
@@ -117,6 +127,7 @@ impl Requester {
             seen: now,
             evaluation_id: evaluation.clone(),
             fingerprint: key.fingerprint,
+            rerun_as,
         };
         self.remember(key.token.clone(), Token::new(job.clone(), &key), now);
         key
@@ -193,11 +204,21 @@ pub(super) struct Document {
     pub(super) key: Option<NewKey>,
 }
 
-/// A token that comes with a submission for the first time.
+/// A token as it came with a request.
 #[derive(Debug)]
 pub(super) struct NewKey {
     token: String,
     fingerprint: u64,
+}
+
+impl NewKey {
+    /// The token of a request that is told from others by `document`.
+    pub(super) fn of(token: Option<String>, document: &[u8]) -> Option<Self> {
+        token.map(|token| Self {
+            token,
+            fingerprint: fingerprint(document),
+        })
+    }
 }
 
 /// Says in a job whose it is.

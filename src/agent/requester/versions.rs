@@ -13,7 +13,7 @@
 use super::Requester;
 use super::history::note_job;
 use super::place::Occasion;
-use super::submit::{Document, note_requester, total_timer};
+use super::submit::{Document, NewKey, note_requester, total_timer};
 use crate::agent::mail::Desk;
 use crate::model::{
     ApiReply, DenyReason, EarlierVersion, EndedJob, EvaluationId, EvaluationTrigger, ExecutionId,
@@ -29,6 +29,36 @@ const EARLIER_BYTES_MAX: usize = 128 * 1024;
 
 /// How many ended executions of earlier versions a job keeps; they explain, they do not matter.
 const EARLIER_EXECUTIONS_MAX: usize = 32;
+
+/// What is asked of a job that is to run again.
+#[derive(Debug)]
+pub(crate) struct Rerun {
+    /// Which version; 0 is the latest.
+    pub(crate) version: u64,
+    /// Why, in the user's words. May be empty.
+    pub(crate) reason: String,
+    /// The client's token, not empty.
+    pub(crate) idempotency: Option<String>,
+}
+
+/// How a further version comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause<'a> {
+    Update,
+    /// For this reason, which may be empty.
+    Rerun(&'a str),
+}
+
+impl Cause<'_> {
+    /// What the history says.
+    fn message(self) -> String {
+        match self {
+            Self::Update => "Job updated".to_owned(),
+            Self::Rerun("") => "Job rerun".to_owned(),
+            Self::Rerun(reason) => format!("Job rerun: {reason}"),
+        }
+    }
+}
 
 /// Meta keys that are the server's; they do not make two specs differ.
 const RESERVED_META: &str = "bacalhau.org/";
@@ -107,22 +137,26 @@ impl Requester {
             return ApiReply::Denied(reason);
         }
         note_requester(&mut job, desk.me);
-        let replaced = self.replace(id, job, document, "Job updated", desk);
+        let replaced = self.replace(id, job, document, Cause::Update, desk);
         replaced.map_or(ApiReply::NotLive, |(_, evaluation)| ApiReply::Submitted {
             job: id.clone(),
             evaluation,
         })
     }
 
-    /// Runs a version of a job again as its next one.
+    /// Runs a version of a job again as its next one, or names the one that the same token brought before.
     pub(crate) fn rerun(
         &mut self,
         id: &JobId,
-        version: u64,
-        reason: &str,
+        asked: Rerun,
         stored: Stored,
         desk: &mut Desk<'_>,
     ) -> ApiReply {
+        let what = format!("{id} version {}", asked.version);
+        let key = NewKey::of(asked.idempotency, what.as_bytes());
+        if let Some(answer) = self.answer_of(key.as_ref()) {
+            return answer;
+        }
         if !self.jobs.contains_key(id) {
             match stored {
                 Stored::Absent => return ApiReply::NotLive,
@@ -137,18 +171,15 @@ impl Requester {
                 }
             }
         }
-        let (job, document) = match self.version(id, version) {
+        let (job, mut document) = match self.version(id, asked.version) {
             Ok(found) => found,
             Err(reason) => {
                 self.let_go(id);
                 return ApiReply::Denied(reason);
             }
         };
-        let message = match reason {
-            "" => "Job rerun".to_owned(),
-            reason => format!("Job rerun: {reason}"),
-        };
-        let replaced = self.replace(id, job, document, &message, desk);
+        document.key = key;
+        let replaced = self.replace(id, job, document, Cause::Rerun(&asked.reason), desk);
         replaced.map_or(ApiReply::NotLive, |(version, evaluation)| ApiReply::Rerun {
             version,
             evaluation,
@@ -208,7 +239,7 @@ impl Requester {
         id: &JobId,
         mut job: Job,
         document: Document,
-        message: &str,
+        cause: Cause<'_>,
         desk: &mut Desk<'_>,
     ) -> Option<(u64, EvaluationId)> {
         let now = desk.now;
@@ -249,10 +280,11 @@ impl Requester {
         for gone in forget_earlier_executions(record) {
             self.job_of.remove(&gone);
         }
-        note_job(record, Topic::Submission, message, &[], now);
+        note_job(record, Topic::Submission, &cause.message(), &[], now);
         self.names.note(record);
         if let Some(key) = document.key {
-            let key = self.remember_new(key, id, &evaluation, now);
+            let rerun_as = matches!(cause, Cause::Rerun(_)).then_some(next);
+            let key = self.remember_new(key, id, &evaluation, rerun_as, now);
             if let Some(live) = self.jobs.get_mut(id) {
                 live.record.idempotency = Some(key);
             }

@@ -37,21 +37,22 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The id that a place stands for. A whole id is not looked up; a name goes before a prefix, as in the original.
+/// The id that a place stands for. A name goes before an id and its prefix, as in the original. A whole id is not looked
+/// up further.
 ///
 /// # Errors
 /// 404 when no job has it, 409 when several do.
-pub(super) async fn job_id(backend: &ApiBackend, place: Place<'_>) -> Result<JobId, ApiError> {
+async fn job_id(backend: &ApiBackend, place: Place<'_>) -> Result<JobId, ApiError> {
     let text = place.text;
-    let id = JobId::from(text);
-    if id.looks_whole() {
-        return Ok(id);
-    }
     let named = match text {
         "" => None,
         name => named(backend, place.namespace, name).await?,
     };
     if let Some(id) = named {
+        return Ok(id);
+    }
+    let id = JobId::from(text);
+    if id.looks_whole() {
         return Ok(id);
     }
     let not_found = || ApiError::JobNotFound {
@@ -114,9 +115,29 @@ pub(super) async fn named(
     }
 }
 
+/// Does something with the job that a place stands for. A whole id is taken for one at once, and only when no job has it
+/// for a name: a job that was described on one node and submitted to another is named by the id that it had there.
+pub(super) async fn with_job<T, F: Future<Output = Result<T, ApiError>>>(
+    backend: &ApiBackend,
+    place: Place<'_>,
+    act: impl Fn(JobId) -> F,
+) -> Result<T, ApiError> {
+    let id = JobId::from(place.text);
+    if id.looks_whole() {
+        match act(id).await {
+            Err(ApiError::JobNotFound { .. }) => {}
+            done => return done,
+        }
+    }
+    act(job_id(backend, place).await?).await
+}
+
 /// The whole record of the job that a place stands for: from the agent while it is live, else from the store.
 pub(super) async fn record(backend: &ApiBackend, place: Place<'_>) -> Result<JobRecord, ApiError> {
-    let id = job_id(backend, place).await?;
+    with_job(backend, place, |id| record_of(backend, id)).await
+}
+
+async fn record_of(backend: &ApiBackend, id: JobId) -> Result<JobRecord, ApiError> {
     let request = ApiRequest::Read { job: id.clone() };
     match backend.ask(request, &Asked::Read).await? {
         ApiReply::Job(record) => Ok(*record),

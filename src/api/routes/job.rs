@@ -7,9 +7,9 @@ use super::versions;
 use crate::api::backend::ApiBackend;
 use crate::api::error::{ApiError, Asked};
 use crate::api::wire::{self, Envelope, Json, read_submission};
-use crate::model::{ApiReply, ApiRequest, Job, JobRecord, JobState, Stored};
+use crate::model::{ApiReply, ApiRequest, Job, JobId, JobRecord, JobState, Stored};
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_TYPE, HeaderName};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 /// Headers whose value is kept in a job's meta, and the key.
 const CLIENT_META: [(HeaderName, &str); 2] = [
@@ -69,23 +69,26 @@ pub(super) fn warning_lines(warnings: &[String]) -> Json {
 }
 
 fn envelope(headers: &HeaderMap, query: &Query) -> Envelope {
-    let text = |value: Option<&hyper::header::HeaderValue>| {
-        value
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let token = match text(headers.get("idempotency-key")) {
-        empty if empty.is_empty() => query.text("idempotency_token").to_owned(),
-        token => token,
-    };
     Envelope {
-        token,
+        token: token_beside(headers, query),
         client: CLIENT_META
             .iter()
-            .map(|(header, key)| (*key, text(headers.get(header))))
+            .map(|(header, key)| (*key, header_text(headers.get(header))))
             .collect(),
     }
+}
+
+/// The idempotency token beside the body, whose own goes first. May be empty.
+pub(super) fn token_beside(headers: &HeaderMap, query: &Query) -> String {
+    match header_text(headers.get("idempotency-key")) {
+        empty if empty.is_empty() => query.text("idempotency_token").to_owned(),
+        token => token,
+    }
+}
+
+fn header_text(value: Option<&HeaderValue>) -> String {
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 /// Whether a body may be read as JSON. A body without this type is refused: it is also what keeps a form in somebody's
@@ -149,9 +152,12 @@ pub(super) async fn stop(
     query: &Query,
     body: &[u8],
 ) -> Result<Json, ApiError> {
-    let request = StopRequest::read(query, body)?;
-    let reason = request.reason;
-    let job = find::job_id(backend, Place::within(id, &request.namespace)).await?;
+    let StopRequest { reason, namespace } = StopRequest::read(query, body)?;
+    let place = Place::within(id, &namespace);
+    find::with_job(backend, place, |job| stop_one(backend, job, reason.clone())).await
+}
+
+async fn stop_one(backend: &ApiBackend, job: JobId, reason: String) -> Result<Json, ApiError> {
     let request = ApiRequest::Stop {
         job: job.clone(),
         reason,

@@ -107,11 +107,12 @@ impl Listing {
             }
         };
         let sort = match order_by.as_str() {
-            "" | "created_at" => Sort::Created,
+            // Ids are in the order of creation.
+            "" | "created_at" | "id" => Sort::Created,
             "modified_at" => Sort::Modified,
             other => {
                 return Err(ApiError::BadRequest(format!(
-                    "query parameter order_by must be created_at or modified_at, not \"{other}\""
+                    "query parameter order_by must be created_at, id or modified_at, not \"{other}\""
                 )));
             }
         };

@@ -2,6 +2,7 @@
 
 mod agent;
 mod auth;
+mod diff;
 mod executions;
 mod find;
 mod history;
@@ -48,6 +49,7 @@ enum Route {
     Nodes,
     NodeOf(String),
     Jobs,
+    JobsDiff,
     Job(String),
     JobExecutions(String),
     JobHistory(String),
@@ -76,6 +78,7 @@ impl Route {
             ["api", "v1", "orchestrator", "nodes"] => Some(Self::Nodes),
             ["api", "v1", "orchestrator", "nodes", id] => Some(Self::NodeOf((*id).to_owned())),
             ["api", "v1", "orchestrator", "jobs"] => Some(Self::Jobs),
+            ["api", "v1", "orchestrator", "jobs", "diff"] => Some(Self::JobsDiff),
             ["api", "v1", "orchestrator", "jobs", id] => Some(Self::Job((*id).to_owned())),
             ["api", "v1", "orchestrator", "jobs", id, "executions"] => {
                 Some(Self::JobExecutions((*id).to_owned()))
@@ -101,7 +104,7 @@ impl Route {
         match self {
             Self::Jobs => "GET, HEAD, PUT, POST",
             Self::Job(_) => "GET, HEAD, DELETE",
-            Self::JobRerun(_) => "PUT",
+            Self::JobsDiff | Self::JobRerun(_) => "PUT",
             Self::AuthMethod(_) => "GET, HEAD, POST",
             Self::Config
             | Self::OpenApi
@@ -248,13 +251,15 @@ async fn dispatch(
             (Route::NodeOf(id), _) => nodes::get(backend, id).await?,
             (Route::Jobs, None) => list::get(backend, query).await?,
             (Route::Jobs, Some(bytes)) => job::submit(backend, &head.headers, query, bytes).await?,
+            (Route::JobsDiff, bytes) => diff::put(backend, bytes.unwrap_or_default()).await?,
             (Route::Job(id), None) => job::get(backend, id, query).await?,
             (Route::Job(id), Some(bytes)) => job::stop(backend, id, query, bytes).await?,
             (Route::JobExecutions(id), _) => executions::get(backend, id, query).await?,
             (Route::JobHistory(id), _) => history::get(backend, id, query).await?,
             (Route::JobVersions(id), _) => versions::get(backend, id, query).await?,
             (Route::JobRerun(id), bytes) => {
-                versions::rerun(backend, id, query, bytes.unwrap_or_default()).await?
+                let bytes = bytes.unwrap_or_default();
+                versions::rerun(backend, &head.headers, id, query, bytes).await?
             }
             (Route::JobLogs(_), _) => return Err(ApiError::NotWebsocket),
         }))

@@ -34,7 +34,7 @@ pub struct Limits {
     /// How long, and how many bytes of, a refused body are read and dropped so that the client sees the refusal and not a
     /// reset.
     pub linger_time: Duration,
-    /// See `linger_time`.
+    /// See `linger_time`; one that sends 100 MB without asking first is told why not.
     pub linger_bytes: usize,
 }
 
@@ -52,7 +52,7 @@ impl Limits {
         write_time: Duration::from_secs(30),
         close_time: Duration::from_secs(1),
         linger_time: Duration::from_secs(2),
-        linger_bytes: 1024 * 1024,
+        linger_bytes: 128 * 1024 * 1024,
     };
 }
 

@@ -2,9 +2,10 @@
 
 use super::Json;
 use super::network::network;
-use super::submission::type_word;
+use super::submission::{RESERVED_META, type_word};
 use super::time::nanoseconds;
 use crate::model::{Constraint, InputSource, Job, JobState, ResultPath, SpecConfig, Task};
+use std::collections::BTreeMap;
 
 /// A job's words for its states (rest-api.md 3.12).
 pub(in crate::api) fn job_state_word(state: JobState) -> &'static str {
@@ -41,6 +42,22 @@ pub(in crate::api) fn job(job: &Job) -> Json {
         .with("Revision", job.revision)
         .with("CreateTime", nanoseconds(job.created))
         .with("ModifyTime", nanoseconds(job.modified))
+}
+
+/// What a further version of a job may change, and nothing that the server keeps.
+pub(in crate::api) fn spec_of(job: &Job) -> Json {
+    let own = job
+        .meta
+        .iter()
+        .filter(|(key, _)| !key.starts_with(RESERVED_META));
+    let meta: BTreeMap<String, String> = own.map(|(k, v)| (k.clone(), v.clone())).collect();
+    Json::object()
+        .with("Priority", job.priority)
+        .with("Count", u64::from(job.count))
+        .with("Constraints", list(&job.constraints, constraint))
+        .with("Meta", &meta)
+        .with("Labels", &job.labels)
+        .with("Tasks", vec![task(&job.task)])
 }
 
 fn task(task: &Task) -> Json {

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod config;
+mod difference;
 mod execution;
 mod fields;
 mod history;
@@ -23,15 +24,16 @@ mod version;
 
 pub(super) use bundle::bundle;
 pub(super) use config::agent_config;
+pub(super) use difference::difference;
 pub(super) use execution::execution;
 pub(super) use history::history_item;
-pub(super) use job::{job, job_state_word};
+pub(super) use job::{job, job_state_word, spec_of};
 pub(super) use json::Json;
 pub(super) use metrics::{METRICS_TYPE, metrics};
 pub(super) use node::{
     APPROVED, CONNECTED, PEER_TYPE, PENDING, connected_node, node_info, node_type, this_node,
 };
 pub(super) use selector::Selector;
-pub(super) use submission::{Envelope, read_submission};
+pub(super) use submission::{Envelope, check_token, read_submission};
 pub(super) use token::Token;
 pub(super) use version::{SERVER, build_version};

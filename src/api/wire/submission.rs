@@ -12,6 +12,12 @@ use std::collections::BTreeMap;
 /// Meta keys that are the server's.
 pub(super) const RESERVED_META: &str = "bacalhau.org/";
 
+/// What a list takes for all namespaces; a job in it could not be asked for by its name.
+const EVERY_NAMESPACE: &str = "*";
+
+/// What follows `jobs/` in a route of its own; a job of this name could not be asked for by it.
+const ROUTE_WORD: &str = "diff";
+
 /// The most replicas of one job. Each is an execution in the job's record, and at most 4,096 executions live at once on
 /// the whole node.
 const COUNT_MAX: i64 = 1_000;
@@ -47,11 +53,8 @@ pub(in crate::api) fn read_submission(
         empty if empty.is_empty() => envelope.token,
         token => token,
     };
-    if token.len() > TOKEN_MAX {
-        problems.add(format!(
-            "the idempotency token is too long: {} bytes > {TOKEN_MAX}",
-            token.len()
-        ));
+    if let Err(problem) = check_token(&token) {
+        problems.add(problem);
     }
     let if_unchanged = match request.flag("Force", &mut problems) {
         true => IfUnchanged::RunAgain,
@@ -99,6 +102,19 @@ pub(in crate::api) fn read_submission(
     Ok((submission, warnings))
 }
 
+/// Whether a token may be kept.
+///
+/// # Errors
+/// What is wrong with it, for the client.
+pub(in crate::api) fn check_token(token: &str) -> Result<(), String> {
+    match token.len() {
+        0..=TOKEN_MAX => Ok(()),
+        length => Err(format!(
+            "the idempotency token is too long: {length} bytes > {TOKEN_MAX}"
+        )),
+    }
+}
+
 fn read_type(job: &Fields<'_>, problems: &mut Problems) -> Option<JobType> {
     let word = job.text("Type", problems);
     match word.trim() {
@@ -131,7 +147,25 @@ fn read_job(
     warnings: &mut Vec<String>,
 ) -> Job {
     let name = fields.name("Name", problems);
-    let namespace = fields.name("Namespace", problems).trim().to_owned();
+    let namespace = fields.name("Namespace", problems);
+    for (key, text) in [("Name", &name), ("Namespace", &namespace)] {
+        if !text.is_empty() && text.trim().is_empty() {
+            problems.add(format!("{} must not be blank", fields.at(key)));
+        }
+    }
+    if name == ROUTE_WORD {
+        problems.add(format!(
+            "{} must not be \"{name}\": the route jobs/{name} is another one",
+            fields.at("Name")
+        ));
+    }
+    let namespace = namespace.trim().to_owned();
+    if namespace == EVERY_NAMESPACE {
+        problems.add(format!(
+            "{} must not be \"{namespace}\", which stands for all of them in a list",
+            fields.at("Namespace")
+        ));
+    }
     let mut tasks = fields.objects("Tasks", problems);
     let are_there = matches!(fields.get("Tasks"), Some(Json::List(items)) if !items.is_empty());
     if !are_there {
