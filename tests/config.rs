@@ -210,6 +210,7 @@ fn every_bad_value_names_its_flag_the_value_what_is_allowed_and_a_hint() {
         ("engine-socket", "unix://run/x.sock", "a Unix socket"),
         ("image-pull", "always", "missing or never"),
         ("log-level", "loud", "off, error, warn"),
+        ("store-damaged", "ignore", "set-aside or refuse"),
         ("retain-age", "7", "a duration such as"),
         ("retain-age", "59s", "at least 60 s"),
         ("retain-records", "0", "a number from 1 to 16384"),

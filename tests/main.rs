@@ -22,6 +22,8 @@ mod swarm;
 mod crash;
 // The real node when its store fails.
 mod faults;
+// The real node when a worn card has damaged its store.
+mod rebuilt;
 // How long a real node keeps what has ended.
 mod retention;
 // The real node against engines that misbehave.

@@ -32,6 +32,8 @@ pub struct HealthConfig {
     pub engine_hint: String,
     /// The records that are kept in memory, if some are, such as `jobs`.
     pub kept_in_memory: Option<String>,
+    /// Damaged store files that were moved aside, and are still there.
+    pub damaged: Vec<String>,
     /// What the process before this one left when it crashed: one line, and the file.
     pub crash: Option<Crash>,
 }
@@ -120,7 +122,17 @@ impl Health {
                 ),
             )
         });
+        let rebuilt = (!health.config.damaged.is_empty()).then(|| {
+            (
+                format!(
+                    "a store file was damaged and a new one made: {}",
+                    health.config.damaged.join(", ")
+                ),
+                "check the disk or card; removing these files clears this".to_owned(),
+            )
+        });
         let mut changes = Vec::new();
+        health.judge(ConditionKind::StoreRebuilt, rebuilt, now, &mut changes);
         health.judge(ConditionKind::StoreInMemory, in_memory, now, &mut changes);
         health.judge(ConditionKind::CrashedBefore, crashed, now, &mut changes);
         health.judge_clock(now, &mut changes);

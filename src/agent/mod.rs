@@ -40,13 +40,14 @@ pub use health::{Crash, Fact, Health, HealthConfig};
 pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 
 use crate::model::{
-    ApiReply, ApiRequest, Census, Deadline, DenyReason, MemoryLimits, Message, NodeId, NodeInfo,
-    NodeRole, NodeRoles, Now, Origin, RequestId, Resources, RetentionLimits, StoredState,
+    ApiReply, ApiRequest, Census, Deadline, DenyReason, ExecutionId, FileHistory, MemoryLimits,
+    Message, NodeId, NodeInfo, NodeRole, NodeRoles, Now, Origin, RequestId, Resources,
+    RetentionLimits, StoredState,
 };
 use compute::Compute;
 use mail::{Desk, Mail};
 use requester::{Requester, Rerun};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many ready events one turn takes: enough to fill a commit, few enough to answer the first of them soon.
 pub const TURN_EVENTS_MAX: usize = 64;
@@ -110,6 +111,7 @@ impl Agent {
             ended_executions,
             orphaned_executions,
             jobs_file,
+            executions_file,
         } = stored;
         let (me, roles) = (agent.config.me.clone(), agent.config.roles);
         let mut desk = Desk {
@@ -118,15 +120,29 @@ impl Agent {
             mail: &mut agent.mail,
             outputs: &mut agent.outputs,
         };
+        let mut orphans: BTreeSet<ExecutionId> = orphaned_executions.into_iter().collect();
+        let mut lost_jobs = Vec::new();
+        if jobs_file == FileHistory::New && roles.has(NodeRole::Requester) {
+            lost_jobs = requester::lost_jobs(&live_executions, &orphans, &me, now);
+            orphans.clear();
+        }
         if roles.has(NodeRole::Compute) {
-            let orphans = recovery::Orphans::new(orphaned_executions, jobs_file);
             let mut compute = Compute::new(&agent.config);
-            compute.recover(live_executions, ended_executions, orphans, &mut desk);
+            let lost = match executions_file {
+                FileHistory::Kept => Vec::new(),
+                FileHistory::New => compute.lost_executions(&live_jobs, &me, now),
+            };
+            compute.recover(live_executions, lost, ended_executions, orphans, &mut desk);
             agent.compute = Some(compute);
         }
         if roles.has(NodeRole::Requester) {
-            let mut requester = Requester::new(&agent.config, last_job.as_ref(), now);
-            requester.recover(live_jobs, ended_jobs, retained, names, &mut desk);
+            let last = lost_jobs
+                .iter()
+                .map(|record| &record.job.id)
+                .chain(&last_job)
+                .max();
+            let mut requester = Requester::new(&agent.config, last, now);
+            requester.recover(live_jobs, lost_jobs, ended_jobs, retained, names, &mut desk);
             agent.requester = Some(requester);
         }
         agent.deliver(now);

@@ -23,16 +23,18 @@
 //!   takes it like a first ask. Nothing had been started, for a start waits for both files.
 //! - (b) executions.db has one whose requester is this node and jobs.db lacks its job. Was its container never started,
 //!   then jobs.db was cut off before it: forget it, discard the container. But a start waits for both files, so if it
-//!   was started, or jobs.db is new in this start, then jobs.db was lost: let it end; its outcome is acknowledged.
+//!   was started, then an earlier start lost jobs.db: let it end; its outcome is acknowledged.
 //! - (c) jobs.db says ended, executions.db says running: collect again; the requester answers "already so".
+//!
+//! **A file that is new in this start**, because it was damaged or is kept in memory, is made good from the other one before
+//! any of this: jobs from executions (`requester::rebuild`), executions from jobs and containers (`compute::rebuild`).
 //!
 //! **Ride-alongs that were lost**: a lost bid or Running leaves the state before it, which the tables above cover; a lost
 //! Publishing is a Running whose container has exited, so it is collected and published again; a lost acknowledgement is
 //! said again and acknowledged again.
 
 use crate::agent::{Found, FoundState};
-use crate::model::{ComputeState, ContainerId, ExecutionId, JobsFile, RunOutput};
-use std::collections::BTreeSet;
+use crate::model::{ComputeState, ContainerId, RunOutput};
 
 /// What to do with one unfinished execution of executions.db.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,13 +78,6 @@ pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>, home: Home) ->
     }
 }
 
-/// Case (b): executions of this node's own jobs that jobs.db does not hold.
-#[derive(Debug, Default)]
-pub(crate) struct Orphans {
-    ids: BTreeSet<ExecutionId>,
-    jobs_file: JobsFile,
-}
-
 /// Whether an execution's requester may know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Home {
@@ -90,35 +85,12 @@ pub(crate) enum Home {
     Known,
     /// jobs.db lacks its job, and was cut off before it unless it was started.
     CutOff,
-    /// jobs.db lacks its job, for it is new.
-    Lost,
-}
-
-impl Orphans {
-    pub(crate) fn new(ids: Vec<ExecutionId>, jobs_file: JobsFile) -> Self {
-        Self {
-            ids: ids.into_iter().collect(),
-            jobs_file,
-        }
-    }
-
-    pub(crate) fn contains(&self, id: &ExecutionId) -> bool {
-        self.ids.contains(id)
-    }
-
-    pub(crate) fn home_of(&self, id: &ExecutionId) -> Home {
-        match self.jobs_file {
-            _ if !self.ids.contains(id) => Home::Known,
-            JobsFile::Kept => Home::CutOff,
-            JobsFile::New => Home::Lost,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Delivery, Outcome};
+    use crate::model::{Delivery, ExecutionId, Outcome};
 
     fn found(state: FoundState) -> Found {
         Found {
@@ -187,23 +159,17 @@ mod tests {
     #[test]
     fn an_execution_without_its_job_is_forgotten_only_if_its_container_was_never_started() {
         use FoundState::{Created, Exited, Running};
-        let cut_off = Orphans::new(vec![ExecutionId::from("e-1")], JobsFile::Kept);
-        let home = cut_off.home_of(&ExecutionId::from("e-1"));
         let of = |state: Option<FoundState>| {
-            remedy(&ComputeState::Accepted, state.map(found).as_ref(), home)
+            remedy(
+                &ComputeState::Accepted,
+                state.map(found).as_ref(),
+                Home::CutOff,
+            )
         };
         assert_eq!(of(None), Remedy::Forget);
         assert_eq!(of(Some(Created)), Remedy::Forget);
         for started in [Running, Exited] {
             assert_eq!(of(Some(started)), Remedy::Run(ContainerId::from("c")));
         }
-        assert_eq!(cut_off.home_of(&ExecutionId::from("e-2")), Home::Known);
-    }
-
-    #[test]
-    fn an_execution_whose_jobs_file_was_lost_goes_on() {
-        let lost = Orphans::new(vec![ExecutionId::from("e-1")], JobsFile::New);
-        let home = lost.home_of(&ExecutionId::from("e-1"));
-        assert_eq!(remedy(&ComputeState::Accepted, None, home), Remedy::Prepare);
     }
 }

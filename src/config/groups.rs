@@ -33,6 +33,7 @@ pub const FLAG_GROUPS: &[(&str, &[&str])] = &[
             "compute-execution-store-path",
             "requester-job-store-type",
             "requester-job-store-path",
+            "store-damaged",
             "retain-age",
             "retain-records",
             "retain-bytes",

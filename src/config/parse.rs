@@ -1,7 +1,7 @@
 //! One function per kind of value: text in, typed value or what would be allowed out.
 
 use super::{Shown, Surroundings, Wrong, home};
-use crate::model::{MemoryLimits, NodeRoles};
+use crate::model::{DamagedStore, MemoryLimits, NodeRoles};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -94,6 +94,16 @@ impl Shown for StoreKind {
             }
             .to_owned(),
         )
+    }
+}
+
+impl Shown for DamagedStore {
+    fn shown(&self) -> Option<String> {
+        let word = match self {
+            Self::SetAside => "set-aside",
+            Self::Refuse => "refuse",
+        };
+        Some(word.to_owned())
     }
 }
 
@@ -323,6 +333,17 @@ pub(super) fn store_kind(text: &str, _: &Surroundings) -> Result<StoreKind, Wron
         _ => Err(Wrong::new(
             "boltdb or inmemory",
             "boltdb is the embedded database that survives restarts; inmemory forgets everything",
+        )),
+    }
+}
+
+pub(super) fn damaged_store(text: &str, _: &Surroundings) -> Result<DamagedStore, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "set-aside" => Ok(DamagedStore::SetAside),
+        "refuse" => Ok(DamagedStore::Refuse),
+        _ => Err(Wrong::new(
+            "set-aside or refuse",
+            "a file that is moved aside is kept beside the new one; what the other file knows is made good from it",
         )),
     }
 }

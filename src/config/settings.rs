@@ -4,7 +4,7 @@ use super::containers::{self, Capabilities, OutputMax};
 use super::parse::{self, ApiAccess, ImagePull, LogFormat, StoreKind};
 use super::retention::{self, RetainAge, RetainBytes};
 use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
-use crate::model::{MemoryLimits, NodeRoles};
+use crate::model::{DamagedStore, MemoryLimits, NodeRoles};
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -143,6 +143,9 @@ settings! {
     requester_job_store_path: Option<PathBuf> = parse::path,
         FlagSpec::value("requester-job-store-path", "FILE", "", "file of the jobs")
             .shown("<data-dir>/<NODE-ID>-requester/jobs.db").variables(&["BACALHAU_JOB_STORE_PATH"]);
+    /// What becomes of a store file that cannot be understood.
+    store_damaged: DamagedStore = parse::damaged_store,
+        FlagSpec::value("store-damaged", "WHAT", "set-aside", "move a damaged store file aside, or refuse to start");
     /// How long ended jobs are kept.
     retain_age: RetainAge = retention::age,
         FlagSpec::value("retain-age", "DURATION", "7d", "how long ended jobs are kept");

@@ -22,6 +22,8 @@ pub struct Condition {
 pub enum ConditionKind {
     /// The store cannot be written; it is opened again by itself.
     StoreFailed,
+    /// A damaged store file was moved aside.
+    StoreRebuilt,
     /// Records are kept in memory and gone with the process.
     StoreInMemory,
     /// No container engine answers.
@@ -52,8 +54,9 @@ pub enum ConditionKind {
 
 impl ConditionKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::StoreFailed,
+        Self::StoreRebuilt,
         Self::StoreInMemory,
         Self::EngineAway,
         Self::MemoryLimitsOff,
@@ -74,6 +77,7 @@ impl ConditionKind {
     pub fn code(self) -> &'static str {
         match self {
             Self::StoreFailed => "store_failed",
+            Self::StoreRebuilt => "store_rebuilt",
             Self::StoreInMemory => "store_in_memory",
             Self::EngineAway => "engine_away",
             Self::MemoryLimitsOff => "memory_limits_off",

@@ -81,8 +81,8 @@ pub use params::{DockerSpec, Params, SpecConfig, SpecError};
 pub use peer::{ConnectedNode, DialledBy};
 pub use pull::{PullNews, PullProgress, PullStage};
 pub use record::{
-    Batch, ComputeState, Delivery, EarlierVersion, ExecutionRecord, IdempotencyKey, JobRecord,
-    JobSummary, JobsFile, StoredState, Write, WriteKind,
+    Batch, ComputeState, DamagedStore, Delivery, EarlierVersion, ExecutionRecord, FileHistory,
+    IdempotencyKey, JobRecord, JobSummary, StoredState, Write, WriteKind,
 };
 pub use request::{
     ApiReply, ApiRequest, DenyReason, IfUnchanged, JobRange, ListOrder, StoreAnswer, StoreQuery,

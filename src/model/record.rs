@@ -236,12 +236,24 @@ pub struct StoredState {
     /// Which of `live_executions` belong to a job of this node that jobs.db does not hold (live or ended).
     pub orphaned_executions: Vec<ExecutionId>,
     /// Whether jobs.db could have held them.
-    pub jobs_file: JobsFile,
+    pub jobs_file: FileHistory,
+    /// Whether executions.db could have held what jobs.db says of this node.
+    pub executions_file: FileHistory,
 }
 
-/// Whether jobs.db was there before this start.
+/// What becomes of a store file that cannot be understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum JobsFile {
+pub enum DamagedStore {
+    /// It is moved aside, and a new one made.
+    #[default]
+    SetAside,
+    /// The node does not start.
+    Refuse,
+}
+
+/// Whether a store file was there before this start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FileHistory {
     /// It was: what it lacks was never promised.
     #[default]
     Kept,

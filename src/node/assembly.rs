@@ -175,7 +175,10 @@ impl Node {
         };
         let witness = Witness {
             evidence,
-            health: Health::new(health_config(config, root), clock.now()),
+            health: Health::new(
+                health_config(config, root, started.jobs.iter().chain(&started.executions)),
+                clock.now(),
+            ),
             sensors: Sensors::find(root, dir),
             root: root.to_path_buf(),
             data_dir: dir.clone(),
@@ -324,6 +327,7 @@ fn places(config: &Config, id: &NodeId) -> (StoreConfig, Option<PathBuf>, Option
             node: id.clone(),
             jobs: place(&jobs),
             executions: place(&executions),
+            damaged: config.store_damaged.value,
         },
         jobs,
         executions,

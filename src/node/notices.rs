@@ -5,7 +5,8 @@ use crate::agent::{Crash, HealthConfig};
 use crate::board::{engine_install_line, read_memory_controller};
 use crate::config::{Config, StoreKind};
 use crate::model::Origin;
-use std::path::Path;
+use crate::store::damaged_beside;
+use std::path::{Path, PathBuf};
 
 /// How to get an engine running on the system below `root`, and that one elsewhere is not used where the operator has
 /// named its place.
@@ -21,7 +22,11 @@ pub fn engine_hint(root: &Path, uid: u32, socket_origin: &Origin) -> String {
 }
 
 /// What the conditions of a node depend on and what does not change while it runs.
-pub(super) fn health_config(config: &Config, root: &Path) -> HealthConfig {
+pub(super) fn health_config<'a>(
+    config: &Config,
+    root: &Path,
+    store_files: impl IntoIterator<Item = &'a PathBuf>,
+) -> HealthConfig {
     HealthConfig {
         memory_controller: read_memory_controller(root),
         memory_limits: config.require_memory_limits.value,
@@ -30,6 +35,11 @@ pub(super) fn health_config(config: &Config, root: &Path) -> HealthConfig {
             rustix::process::getuid().as_raw(),
             &config.engine_socket.origin,
         ),
+        damaged: store_files
+            .into_iter()
+            .flat_map(|path| damaged_beside(path))
+            .map(|path| path.display().to_string())
+            .collect(),
         kept_in_memory: kept_in_memory(config),
         crash: crash(&config.data_dir.value),
     }

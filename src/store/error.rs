@@ -61,12 +61,20 @@ pub enum StoreError {
         wanted: &'static str,
     },
     /// The file cannot be understood.
-    #[error("store file \"{}\" is damaged ({what}): move it away to start with an empty one, or put a copy in its place", path.display())]
+    #[error("store file \"{}\" is damaged ({what}): put a copy in its place, or start with --store-damaged set-aside, which moves it away", path.display())]
     Damaged {
         /// Which.
         path: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// A damaged file, beside others that were moved aside earlier.
+    #[error("store file \"{}\" is damaged, like the {limit} beside it that were moved aside earlier: check the disk, and remove them", path.display())]
+    TooManyDamaged {
+        /// Which.
+        path: PathBuf,
+        /// How many there are.
+        limit: u32,
     },
     /// Permissions, or a read-only file system.
     #[error("store file \"{}\" cannot be written", path.display())]

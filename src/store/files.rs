@@ -6,9 +6,10 @@ use super::meter::FileCounts;
 use super::place::{self, Place};
 use super::{executions, jobs};
 use crate::model::{
-    Batch, ExecutionId, ExecutionRecord, FileCost, JobsFile, NodeId, Now, StoreAnswer, StoreQuery,
-    StoredState,
+    Batch, DamagedStore, ExecutionId, ExecutionRecord, FileCost, FileHistory, NodeId, Now,
+    StoreAnswer, StoreQuery, StoredState,
 };
+use std::path::Path;
 
 /// Whose store, and where both files live.
 #[derive(Clone, Debug)]
@@ -19,6 +20,15 @@ pub struct StoreConfig {
     pub jobs: Place,
     /// executions.db: what this node has taken on.
     pub executions: Place,
+    /// What becomes of a file that cannot be understood.
+    pub damaged: DamagedStore,
+}
+
+impl StoreConfig {
+    fn may_set_aside(&self, path: &Path) -> bool {
+        let is_it = |place: &Place| matches!(place, Place::File(file) if file == path);
+        self.damaged == DamagedStore::SetAside && (is_it(&self.jobs) || is_it(&self.executions))
+    }
 }
 
 /// What both files have cost since the start.
@@ -39,13 +49,38 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn open(config: StoreConfig) -> Result<Self, StoreError> {
+    /// Opens both files and reads what is there. A damaged file is moved aside, if that is wanted, and a new one made.
+    pub(super) fn open(config: &StoreConfig, now: Now) -> Result<(Self, StoredState), StoreError> {
         place::refuse_same(&config.jobs, &config.executions)?;
-        Ok(Self {
-            node: config.node,
-            jobs: StoreFile::open(Content::Jobs, config.jobs)?,
-            executions: StoreFile::open(Content::Executions, config.executions)?,
-        })
+        // Each of the two files may be moved aside once.
+        for _ in 0..2 {
+            match Self::open_once(config, now) {
+                Err(StoreError::Damaged { path, what }) if config.may_set_aside(&path) => {
+                    let aside = place::set_aside(&path)?;
+                    log::error!(
+                        "store file \"{}\" is damaged ({what}); it is \"{}\" now, and a new one is made",
+                        path.display(),
+                        aside.display()
+                    );
+                }
+                other => return other,
+            }
+        }
+        Self::open_once(config, now)
+    }
+
+    fn open_once(config: &StoreConfig, now: Now) -> Result<(Self, StoredState), StoreError> {
+        let files = Self {
+            node: config.node.clone(),
+            jobs: StoreFile::open(Content::Jobs, config.jobs.clone())?,
+            executions: StoreFile::open(Content::Executions, config.executions.clone())?,
+        };
+        let state = StoredState {
+            jobs_file: history(files.jobs.age()),
+            executions_file: history(files.executions.age()),
+            ..files.scan(now)?
+        };
+        Ok((files, state))
     }
 
     /// One commit per file that has rows, jobs.db first. After an error executions.db is not tried.
@@ -67,7 +102,7 @@ impl Files {
         self.scan(now)
     }
 
-    pub(super) fn scan(&self, now: Now) -> Result<StoredState, StoreError> {
+    fn scan(&self, now: Now) -> Result<StoredState, StoreError> {
         let jobs = self.jobs.read(|txn| jobs::scan(txn, now))?;
         let executions = self.executions.read(executions::scan)?;
         let orphaned = self.orphaned(&executions.live)?;
@@ -80,10 +115,8 @@ impl Files {
             live_executions: executions.live,
             ended_executions: executions.ended,
             orphaned_executions: orphaned,
-            jobs_file: match self.jobs.age() {
-                Age::Known => JobsFile::Kept,
-                Age::New => JobsFile::New,
-            },
+            jobs_file: FileHistory::Kept,
+            executions_file: FileHistory::Kept,
         })
     }
 
@@ -139,5 +172,12 @@ impl Files {
             jobs: self.jobs.counts(),
             executions: self.executions.counts(),
         }
+    }
+}
+
+fn history(age: Age) -> FileHistory {
+    match age {
+        Age::Known => FileHistory::Kept,
+        Age::New => FileHistory::New,
     }
 }

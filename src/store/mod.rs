@@ -48,7 +48,8 @@
 //! | the second file fails after the first | `CommitFailed`; the first has landed, `reopen` shows it |
 //! | a record cannot be decoded | `Damaged`, with its key; nothing is changed |
 //! | a worn card changed a page | `Damaged`: every opening verifies the checksums of all pages, see `file` |
-//! | directory, bolt file, in use, newer schema, not ours, damaged | an error at the start; the file stays as it is, byte for byte (`trial`) |
+//! | directory, bolt file, in use, newer schema, not ours | an error at the start; the file stays as it is, byte for byte (`trial`) |
+//! | damaged at the start | the file is moved aside as it is, or refused (`DamagedStore`); `agent::rebuild` makes good what the other file knows |
 //!
 //! **In memory** (store type `inmemory`) is redb on its own memory backend: one code path, one set of tests, and the
 //! seam for tests that record or fail writes is redb's `StorageBackend`, not a trait of ours.
@@ -75,7 +76,7 @@ pub use error::{Holder, StoreError};
 pub use files::{StoreConfig, StoreCounts};
 pub use jobs::{READ_BYTES_MAX, READ_ROWS_MAX, TOKEN_AGE_MAX_MS, TOKENS_MAX};
 pub use meter::FileCounts;
-pub use place::Place;
+pub use place::{Place, damaged_beside};
 pub use pool::ReadPool;
 pub use writer::StoreReport;
 
@@ -110,10 +111,11 @@ impl Store {
     /// for some milliseconds, and 2 ms more for each MB.
     ///
     /// # Errors
-    /// Every situation of [`StoreError`] that concerns opening; nothing that lies at a path already is overwritten.
+    /// Every situation of [`StoreError`] that concerns opening; nothing that lies at a path already is overwritten. A
+    /// damaged file is one of them only if it is not to be moved aside, or cannot be.
     pub fn open(config: StoreConfig, now: Now) -> Result<(Self, StoredState), StoreError> {
-        let files = Arc::new(Files::open(config)?);
-        let state = files.scan(now)?;
+        let (files, state) = Files::open(&config, now)?;
+        let files = Arc::new(files);
         let store = Self {
             writer: Writer::start(Arc::clone(&files))?,
             pool: ReadPool::new(Arc::clone(&files)),

@@ -108,6 +108,41 @@ pub(super) fn settle(path: &Path) -> Result<(), StoreError> {
     sync_directory(parent(path)).map_err(fail)
 }
 
+/// Damaged files that may lie beside one: a card that damages more of them is at its end, and somebody should look.
+const DAMAGED_MAX: u32 = 4;
+
+/// The names that a damaged file gets.
+fn aside_names(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (1..=DAMAGED_MAX).map(move |number| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(match number {
+            1 => ".damaged".to_owned(),
+            other => format!(".damaged-{other}"),
+        });
+        PathBuf::from(name)
+    })
+}
+
+/// Gives a damaged file another name beside its place, durably.
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let fail = |source| StoreError::io(path, source);
+    let Some(aside) = aside_names(path).find(|aside| !aside.exists()) else {
+        return Err(StoreError::TooManyDamaged {
+            path: path.to_owned(),
+            limit: DAMAGED_MAX,
+        });
+    };
+    std::fs::rename(path, &aside).map_err(fail)?;
+    sync_directory(parent(path)).map_err(fail)?;
+    Ok(aside)
+}
+
+/// The damaged files that lie beside a store file.
+#[must_use]
+pub fn damaged_beside(path: &Path) -> Vec<PathBuf> {
+    aside_names(path).filter(|aside| aside.exists()).collect()
+}
+
 /// Who holds `path`, for the message that it is in use.
 pub(super) fn in_use(path: &Path) -> StoreError {
     StoreError::InUse {

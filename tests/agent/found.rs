@@ -193,7 +193,7 @@ fn a_container_whose_job_was_lost_runs_to_its_end_over_any_number_of_starts() {
     stored.live_jobs.clear();
     let id = stored.live_executions[0].id.clone();
     stored.orphaned_executions = vec![id.clone()];
-    for jobs_file in [JobsFile::New, JobsFile::Kept, JobsFile::Kept] {
+    for jobs_file in [FileHistory::New, FileHistory::Kept, FileHistory::Kept] {
         stored.jobs_file = jobs_file;
         let mut bench = Bench::recover(stored.clone(), early(60_000));
         bench.first_turn();

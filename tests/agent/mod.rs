@@ -9,6 +9,7 @@ mod orders;
 mod pressure;
 mod promises;
 mod pulls;
+mod rebuild;
 mod recovery;
 mod retention;
 mod room;

@@ -7,10 +7,10 @@ use codling::agent::{
     Activity, ActivityId, ActivityResult, Agent, AgentConfig, Event, Gate, Output, Progress,
 };
 use codling::model::{
-    ApiReply, ApiRequest, Batch, BootId, EngineFacts, IfUnchanged, Job, JobId, JobRecord, JobState,
-    JobType, MemoryLimits, NodeId, NodeRoles, Now, Origin, Params, RequestId, Resources,
-    RetentionLimits, RunOutput, SpecConfig, StoreAnswer, StoreQuery, Stored, Submission, Task,
-    UnixMs,
+    ApiReply, ApiRequest, Batch, BootId, DamagedStore, EngineFacts, IfUnchanged, Job, JobId,
+    JobRecord, JobState, JobType, MemoryLimits, NodeId, NodeRoles, Now, Origin, Params, RequestId,
+    Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer, StoreQuery, Stored, Submission,
+    Task, UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 use serde_json::json;
@@ -92,6 +92,7 @@ impl Life {
             node: me.clone(),
             jobs: backend(Disk::Jobs),
             executions: backend(Disk::Executions),
+            damaged: DamagedStore::Refuse,
         };
         let boot_ms = 1_000_000;
         let before = Moment {

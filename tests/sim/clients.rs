@@ -177,6 +177,15 @@ impl World {
         }
     }
 
+    /// A client knows from now on which job its submission is.
+    fn client_took(&mut self, node: usize, client: Option<usize>, job: &JobId) {
+        if let Some(number) = client {
+            let plan = &self.clients[number].plan;
+            self.watch
+                .taken(node, &plan.token, &plan.job.name, job.clone());
+        }
+    }
+
     /// A reply leaves its node.
     pub(super) fn reply(&mut self, node: usize, request: RequestId, reply: ApiReply) {
         let Some(asked) = self.asked.remove(&request) else {
@@ -184,12 +193,14 @@ impl World {
             return;
         };
         match (&asked.what, &reply) {
+            // Its token was lost with jobs.db, the job itself was not.
+            (Asking::Submit, ApiReply::Denied(DenyReason::Unchanged { job, .. }))
+                if self.watch.has_lost_jobs(node) =>
+            {
+                self.client_took(node, asked.client, job);
+            }
             (Asking::Submit, ApiReply::Submitted { job, .. }) => {
-                let plan = asked.client.map(|number| self.clients[number].plan.clone());
-                if let Some(plan) = plan {
-                    self.watch
-                        .taken(node, &plan.token, &plan.job.name, job.clone());
-                }
+                self.client_took(node, asked.client, job);
             }
             // A submission finds one of its name when the token that brought it went with a lost jobs.db.
             (Asking::Submit | Asking::Update | Asking::Rerun(_), ApiReply::Unread { job }) => {

@@ -4,8 +4,8 @@
 //! world decides when, and whether. Rows go through the stored encoding, so what does not survive it is found here.
 
 use codling::model::{
-    Batch, EndedJob, ExecutionId, ExecutionRecord, JobId, JobNames, JobRecord, JobSummary,
-    JobsFile, NodeId, StoredState, Write,
+    Batch, EndedJob, ExecutionId, ExecutionRecord, FileHistory, JobId, JobNames, JobRecord,
+    JobSummary, NodeId, StoredState, Write,
 };
 use std::collections::BTreeMap;
 
@@ -65,8 +65,12 @@ where
 pub(super) struct SimDisk {
     jobs: SimFile<JobId, JobRecord>,
     executions: SimFile<ExecutionId, ExecutionRecord>,
-    jobs_file: JobsFile,
-    jobs_are_new: bool,
+    /// As the process that has them open found them.
+    jobs_file: FileHistory,
+    executions_file: FileHistory,
+    /// As the next one will find them.
+    next_jobs_file: FileHistory,
+    next_executions_file: FileHistory,
 }
 
 impl SimDisk {
@@ -74,19 +78,24 @@ impl SimDisk {
         Self {
             jobs: SimFile::default(),
             executions: SimFile::default(),
-            jobs_file: JobsFile::New,
-            jobs_are_new: true,
+            jobs_file: FileHistory::New,
+            executions_file: FileHistory::New,
+            next_jobs_file: FileHistory::New,
+            next_executions_file: FileHistory::New,
         }
     }
 
     /// A process opens the files.
     pub(super) fn open(&mut self) {
-        self.jobs_file = if self.jobs_are_new {
-            JobsFile::New
-        } else {
-            JobsFile::Kept
-        };
-        self.jobs_are_new = false;
+        let kept = FileHistory::Kept;
+        self.jobs_file = std::mem::replace(&mut self.next_jobs_file, kept);
+        self.executions_file = std::mem::replace(&mut self.next_executions_file, kept);
+    }
+
+    /// The same process opens them again after a failure: it has seen them before.
+    pub(super) fn reopen(&mut self) {
+        self.jobs_file = FileHistory::Kept;
+        self.executions_file = FileHistory::Kept;
     }
 
     /// A batch is handed to the writer.
@@ -121,9 +130,12 @@ impl SimDisk {
         match file {
             StoreFile::Jobs => {
                 self.jobs = SimFile::default();
-                self.jobs_are_new = true;
+                self.next_jobs_file = FileHistory::New;
             }
-            StoreFile::Executions => self.executions = SimFile::default(),
+            StoreFile::Executions => {
+                self.executions = SimFile::default();
+                self.next_executions_file = FileHistory::New;
+            }
         }
     }
 
@@ -148,7 +160,7 @@ impl SimDisk {
         self.executions.durable.values()
     }
 
-    pub(super) fn jobs_file(&self) -> JobsFile {
+    pub(super) fn jobs_file(&self) -> FileHistory {
         self.jobs_file
     }
 
@@ -186,6 +198,7 @@ impl SimDisk {
                 .map(|record| record.id)
                 .collect(),
             jobs_file: self.jobs_file,
+            executions_file: self.executions_file,
         }
     }
 }

@@ -529,6 +529,7 @@ impl World {
             self.reopen_later(number);
             return;
         }
+        self.nodes[number].disk.reopen();
         let state = self.stored(number);
         if let Deciders::Rebuilding { stored } = &mut self.nodes[number].deciders {
             *stored = Some(state);

@@ -50,6 +50,7 @@ fn files_that_are_committed_in_the_wrong_order_are_found() {
     is_found(
         Plant::FilesInWrongOrder,
         &[
+            Rule::AnEndIsTold,
             Rule::DurableBeforeItLeaves,
             Rule::StartedOnce,
             Rule::OneTerminalState,

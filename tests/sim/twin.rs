@@ -4,7 +4,7 @@ use super::disk::{SimDisk, StoreFile};
 use crate::store::random::{execution_record, job_record};
 use crate::support::recorder::{Disk, ImageKind, Recorder};
 use crate::support::seed::Seed;
-use codling::model::{Batch, BootId, NodeId, Now, StoredState, UnixMs, Write};
+use codling::model::{Batch, BootId, DamagedStore, NodeId, Now, StoredState, UnixMs, Write};
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 
 /// Histories of batches.
@@ -81,6 +81,7 @@ fn the_simulated_disk_and_redb_hold_the_same_after_the_same_batches_and_restarts
                 node: me.clone(),
                 jobs: place(Disk::Jobs),
                 executions: place(Disk::Executions),
+                damaged: DamagedStore::Refuse,
             };
             let (store, stored) = Store::open(config, now()).expect("the store opens");
             twin.open();
@@ -88,6 +89,7 @@ fn the_simulated_disk_and_redb_hold_the_same_after_the_same_batches_and_restarts
             compared += real.live_jobs.len().min(real.live_executions.len());
             let mut simulated = ordered(twin.stored(&me));
             simulated.jobs_file = real.jobs_file;
+            simulated.executions_file = real.executions_file;
             assert_eq!(real, simulated, "history {number}");
             for commit in 1..=BATCHES {
                 let batch = batch(&mut seed);

@@ -6,12 +6,13 @@
 use super::clients::{SECOND, update_document};
 use super::disk::StoreFile;
 use super::engine::State;
+use super::scenario::Liar;
 use super::world::World;
 use codling::agent::{Activity, Output};
 use codling::model::{
     ApiReply, ComputeState, ContainerId, DesiredState, Execution, ExecutionId, ExecutionState,
-    FailureKind, Job, JobId, JobRecord, JobState, JobsFile, Message, NodeId, NodeInfo, NodeRole,
-    Resources,
+    FailureKind, FileHistory, Job, JobId, JobRecord, JobState, Message, NodeId, NodeInfo, NodeRole,
+    RejectReason, Resources,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,8 @@ pub(super) enum Rule {
     TrueExitCode,
     /// What is said to be lost was lost.
     TrueLoss,
+    /// An outcome that a node has forgotten was told before.
+    AnEndIsTold,
     /// A container is started once, on one node, for a promise that both files hold.
     StartedOnce,
     /// Running containers never have more than their node offers.
@@ -94,6 +97,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Whether a node has ever lost its jobs.db.
+    pub(super) fn has_lost_jobs(&self, number: usize) -> bool {
+        self.forgetful.contains(&number)
+    }
+
     /// A rule was broken; the first one counts.
     pub(super) fn broken(&mut self, rule: Rule, text: String) {
         self.violation.get_or_insert(Violation { rule, text });
@@ -346,7 +354,7 @@ impl World {
                     return Some("the acceptance is not durable");
                 };
                 let is_local = record.requester == node.id && node.roles.has(NodeRole::Requester);
-                let may_lack = node.disk.jobs_file() == JobsFile::New
+                let may_lack = node.disk.jobs_file() == FileHistory::New
                     || self.watch.homeless.contains(execution);
                 if is_local && !may_lack && self.planned(number, execution).is_none() {
                     return Some("the plan is not durable");
@@ -461,7 +469,11 @@ impl World {
         let job = &record.job.id;
         let liar = NodeId::from("liar");
         let mut broken = None;
-        let document = String::from_utf8_lossy(&record.submitted);
+        let document = match &record.submitted[..] {
+            // What was submitted was lost with jobs.db.
+            [] if self.watch.has_lost_jobs(number) => record.job.name.as_str().into(),
+            submitted => String::from_utf8_lossy(submitted),
+        };
         if let Some((_, name)) = self.watch.taken.get(job)
             && document.strip_suffix(SECOND).unwrap_or(&document) != name
         {
@@ -521,6 +533,14 @@ impl World {
             {
                 let text = format!("{} was not lost", execution.id);
                 broken = Some((Rule::TrueLoss, text));
+            }
+            // A liar may have asked for the same execution, and have been told.
+            if execution.reject == Some(RejectReason::AlreadyEnded)
+                && self.scenario.liar == Liar::None
+                && self.watch.forgetful.is_empty()
+            {
+                let text = format!("{} had ended and nobody was told how", execution.id);
+                broken = Some((Rule::AnEndIsTold, text));
             }
             if kind == Some(FailureKind::NoAnswer) && self.watch.accepted.contains(&execution.id) {
                 let text = format!("{} was accepted and given up", execution.id);

@@ -9,7 +9,7 @@ mod samples;
 mod suite;
 
 use async_io::block_on;
-use codling::model::{Batch, NodeId, StoreAnswer, StoreQuery, StoredState};
+use codling::model::{Batch, DamagedStore, NodeId, StoreAnswer, StoreQuery, StoredState};
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 use samples::at;
 use std::path::Path;
@@ -20,6 +20,7 @@ fn config_in(directory: &Path) -> StoreConfig {
         node: NodeId::from(samples::NODE),
         jobs: Place::File(directory.join("node-requester/jobs.db")),
         executions: Place::File(directory.join("node-compute/executions.db")),
+        damaged: DamagedStore::Refuse,
     }
 }
 

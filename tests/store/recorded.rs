@@ -22,6 +22,7 @@ fn config_on(recorder: &Recorder) -> StoreConfig {
         node: NodeId::from(NODE),
         jobs: Place::Backend(recorder.backend(Disk::Jobs)),
         executions: Place::Backend(recorder.backend(Disk::Executions)),
+        damaged: DamagedStore::Refuse,
     }
 }
 
@@ -414,7 +415,7 @@ fn a_cut_at_any_op_leaves_every_reported_commit_and_no_half_record() {
                 assert_eq!(record.executions.len(), executions, "{context}");
             }
             assert_eq!(state.orphaned_executions, [], "{context}");
-            assert_eq!(state.jobs_file, JobsFile::Kept, "{context}");
+            assert_eq!(state.jobs_file, FileHistory::Kept, "{context}");
             drop(store);
             images += 1;
         }

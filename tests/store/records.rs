@@ -32,6 +32,7 @@ fn config_on(recorder: &Recorder) -> StoreConfig {
         node: NodeId::from(NODE),
         jobs: Place::Backend(recorder.backend(Disk::Jobs)),
         executions: Place::Backend(recorder.backend(Disk::Executions)),
+        damaged: DamagedStore::Refuse,
     }
 }
 
@@ -47,6 +48,7 @@ fn any_record_comes_back_as_it_went_in() {
         node: NodeId::from(NODE),
         jobs: Place::Memory,
         executions: Place::Memory,
+        damaged: DamagedStore::Refuse,
     };
     for start in 0..60 {
         let mut seed = Seed::new(start);
@@ -377,7 +379,7 @@ fn rows_of_every_release_are_read() {
         let accepted = execution_record(2, ComputeState::Accepted);
         let expected = [full_execution(), accepted];
         assert_eq!(state.live_executions, expected, "release {release}");
-        assert_eq!(state.jobs_file, JobsFile::Kept, "release {release}");
+        assert_eq!(state.jobs_file, FileHistory::Kept, "release {release}");
     }
 }
 

@@ -23,6 +23,7 @@ fn open_at(path: &Path) -> Result<(Store, StoredState), StoreError> {
         node: NodeId::from(NODE),
         jobs: Place::File(path.to_owned()),
         executions: Place::Memory,
+        damaged: DamagedStore::Refuse,
     };
     Store::open(config, at(0))
 }
@@ -89,7 +90,7 @@ fn what_was_committed_is_there_after_closing_and_opening_again() {
     let job = job_record(1, JobState::Running);
     let accepted = execution_record(1, ComputeState::Accepted);
     let (store, state) = open(config_in(directory.path()));
-    assert_eq!(state.jobs_file, JobsFile::New);
+    assert_eq!(state.jobs_file, FileHistory::New);
     commit(&store, batch([job.clone()], [accepted.clone()]));
     close(store);
     let (_store, state) = open(config_in(directory.path()));
@@ -100,7 +101,7 @@ fn what_was_committed_is_there_after_closing_and_opening_again() {
         names,
         last_job: Some(job_id(1)),
         live_executions: vec![accepted],
-        jobs_file: JobsFile::Kept,
+        jobs_file: FileHistory::Kept,
         ..StoredState::default()
     };
     assert_eq!(state, expected);
@@ -125,7 +126,7 @@ fn what_an_interrupted_first_start_left_is_no_obstacle() {
     std::fs::write(&temporary, b"half a file").unwrap();
     close(open_at(&path).unwrap().0);
     assert!(!temporary.exists());
-    assert_eq!(open_at(&path).unwrap().1.jobs_file, JobsFile::Kept);
+    assert_eq!(open_at(&path).unwrap().1.jobs_file, FileHistory::Kept);
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn an_empty_file_is_a_new_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("jobs.db");
     std::fs::write(&path, b"").unwrap();
-    assert_eq!(open_at(&path).unwrap().1.jobs_file, JobsFile::New);
+    assert_eq!(open_at(&path).unwrap().1.jobs_file, FileHistory::New);
 }
 
 #[test]
@@ -152,6 +153,7 @@ fn one_path_for_both_files_is_refused() {
         node: NodeId::from(NODE),
         jobs: Place::File(path.clone()),
         executions: Place::File(directory.path().join("./store.db")),
+        damaged: DamagedStore::Refuse,
     };
     let error = Store::open(config, at(0)).unwrap_err();
     assert!(matches!(error, StoreError::SamePath { .. }), "{error:?}");
@@ -316,8 +318,103 @@ fn a_file_that_is_no_database_is_damaged_and_the_message_says_what_to_do() {
     ] {
         let error = refusal_of(bytes);
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
-        assert!(error.to_string().contains("move it away"), "{error}");
+        assert!(
+            error.to_string().contains("--store-damaged set-aside"),
+            "{error}"
+        );
     }
+}
+
+/// A store in `directory` whose damaged files are moved aside.
+fn forgiving(directory: &Path) -> Result<(Store, StoredState), StoreError> {
+    let config = StoreConfig {
+        damaged: DamagedStore::SetAside,
+        ..config_in(directory)
+    };
+    Store::open(config, at(0))
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_as_it_is_and_the_other_one_is_kept() {
+    for (file, other) in [
+        ("node-requester/jobs.db", "node-compute/executions.db"),
+        ("node-compute/executions.db", "node-requester/jobs.db"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, _) = open(config_in(directory.path()));
+        let accepted = execution_record(1, ComputeState::Accepted);
+        commit(
+            &store,
+            batch([job_record(1, JobState::Running)], [accepted]),
+        );
+        close(store);
+        let path = directory.path().join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let len = bytes.len();
+        bytes[4_096..len].fill(0x5a);
+        std::fs::write(&path, &bytes).unwrap();
+        let (store, state) = forgiving(directory.path()).unwrap();
+        close(store);
+        let aside = directory.path().join(format!("{file}.damaged"));
+        assert!(std::fs::read(&aside).unwrap() == bytes, "{file} changed");
+        assert_eq!(codling::store::damaged_beside(&path), [aside]);
+        let is_jobs = file.ends_with("jobs.db");
+        let (jobs, executions) = match is_jobs {
+            true => (FileHistory::New, FileHistory::Kept),
+            false => (FileHistory::Kept, FileHistory::New),
+        };
+        assert_eq!((state.jobs_file, state.executions_file), (jobs, executions));
+        assert_eq!(state.live_jobs.is_empty(), is_jobs, "{other} is kept");
+        assert_eq!(
+            state.live_executions.is_empty(),
+            !is_jobs,
+            "{other} is kept"
+        );
+        let (_, again) = forgiving(directory.path()).unwrap();
+        assert_eq!(again.jobs_file, FileHistory::Kept, "the new file stays");
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_decoded_moves_its_file_aside_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made_in(directory.path());
+    spoil_a_record(&path);
+    let (_, state) = forgiving(directory.path()).unwrap();
+    assert_eq!(state.jobs_file, FileHistory::New);
+    assert!(path.with_file_name("jobs.db.damaged").exists());
+}
+
+#[test]
+fn the_damaged_files_beside_a_store_are_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 1..=5 {
+        let path = made_in(directory.path());
+        std::fs::write(&path, format!("not a database {number}")).unwrap();
+        match (number, forgiving(directory.path())) {
+            (..=4, Ok((store, _))) => close(store),
+            (5, Err(error @ StoreError::TooManyDamaged { .. })) => {
+                assert!(error.to_string().contains("check the disk"), "{error}");
+                let kept = std::fs::read(&path).unwrap();
+                assert_eq!(kept, b"not a database 5");
+            }
+            (_, other) => panic!("{number}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_damaged_store_is_never_moved_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made_in(directory.path());
+    set_schema(&path, 2);
+    let newer = forgiving(directory.path()).unwrap_err();
+    assert!(matches!(newer, StoreError::NewerSchema { .. }), "{newer:?}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let error = forgiving(directory.path()).unwrap_err();
+    assert!(matches!(error, StoreError::IsDirectory { .. }), "{error:?}");
+    assert!(codling::store::damaged_beside(&path).is_empty());
 }
 
 #[test]
@@ -362,11 +459,9 @@ fn a_page_that_changed_on_the_medium_is_noticed_or_was_not_in_use() {
     assert!(noticed >= 50, "only {noticed} of 200");
 }
 
-#[test]
-fn a_record_that_cannot_be_decoded_is_named() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = made_in(directory.path());
-    let database = redb::Database::open(&path).unwrap();
+/// Puts a record into a jobs.db that is none.
+fn spoil_a_record(path: &Path) {
+    let database = redb::Database::open(path).unwrap();
     let txn = database.begin_write().unwrap();
     let jobs = TableDefinition::<&str, &[u8]>::new("jobs-v1");
     txn.open_table(jobs)
@@ -375,6 +470,13 @@ fn a_record_that_cannot_be_decoded_is_named() {
         .unwrap();
     txn.commit().unwrap();
     drop(database);
+}
+
+#[test]
+fn a_record_that_cannot_be_decoded_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = made_in(directory.path());
+    spoil_a_record(&path);
     let error = refusal(&path);
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
     assert!(error.to_string().contains("j-bad"), "{error}");
@@ -395,6 +497,7 @@ fn a_file_system_that_turned_read_only_is_told_from_a_broken_one() {
         node: NodeId::from(NODE),
         jobs: Place::Backend(recorder.backend(Disk::Jobs)),
         executions: Place::Memory,
+        damaged: DamagedStore::Refuse,
     });
     recorder.on_write(Disk::Jobs, Rule::Fail(EROFS));
     store

@@ -22,6 +22,7 @@ macro_rules! for_each_kind {
                     node: codling::model::NodeId::from(super::NODE),
                     jobs: super::Place::Memory,
                     executions: super::Place::Memory,
+                    damaged: super::DamagedStore::Refuse,
                 });
             })*
         }
@@ -78,7 +79,8 @@ fn range(order: ListOrder, limit: usize) -> JobRange {
 /// What a store holds that was new at this start.
 fn empty() -> StoredState {
     StoredState {
-        jobs_file: JobsFile::New,
+        jobs_file: FileHistory::New,
+        executions_file: FileHistory::New,
         ..StoredState::default()
     }
 }
@@ -132,7 +134,7 @@ fn a_deleted_record_is_gone(config: StoreConfig) {
     deletion.executions.insert(execution_id(1), Write::Delete);
     commit(&store, deletion);
     assert_eq!(read(&store, 1), None);
-    assert_eq!(scan(&store, at(0)), empty());
+    assert_eq!(scan(&store, at(0)), StoredState::default());
     // What was kept apart is gone too: a new job under the same id does not find it.
     let fresh = job_record(1, JobState::Completed);
     commit(&store, batch([fresh.clone()], []));
@@ -321,7 +323,7 @@ fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {
         last_job: Some(job_id(3)),
         live_executions: vec![accepted, undelivered],
         ended_executions: vec![execution_id(3)],
-        ..empty()
+        ..StoredState::default()
     };
     assert_eq!(scan(&store, at(0)), expected);
 }

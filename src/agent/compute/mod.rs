@@ -11,13 +11,13 @@
 
 mod hear;
 mod progress;
+mod rebuild;
 mod reconcile;
 mod timers;
 
 use super::bidding::EngineView;
 use super::mail::Desk;
 use super::pressure::READING_FRESH_MS;
-use super::recovery::Orphans;
 use super::retry::Retry;
 use super::{
     Activity, ActivityId, AgentConfig, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes,
@@ -69,7 +69,8 @@ pub(crate) struct Compute {
     late_at: Option<Deadline>,
     ended: BTreeSet<ExecutionId>,
     ended_order: VecDeque<ExecutionId>,
-    orphans: Orphans,
+    /// Executions of this node's own jobs that jobs.db does not hold.
+    orphans: BTreeSet<ExecutionId>,
     /// Executions that ended here, by outcome.
     ended_by: BTreeMap<&'static str, u64>,
     next_step: u64,
@@ -201,7 +202,7 @@ impl Compute {
             late_at: None,
             ended: BTreeSet::new(),
             ended_order: VecDeque::new(),
-            orphans: Orphans::default(),
+            orphans: BTreeSet::new(),
             ended_by: ["completed", "failed", "cancelled"]
                 .map(|outcome| (outcome, 0))
                 .into(),

@@ -1,30 +1,35 @@
 //! What is stored against what the engine has, after every start and every return of the engine.
 
+use super::rebuild::is_rebuilt;
 use super::{Compute, Held, LATE_CALL_MS, Phase, Sweep, Wish};
 use crate::agent::bidding::EngineView;
 use crate::agent::mail::Desk;
-use crate::agent::recovery::{Orphans, Remedy, remedy};
+use crate::agent::recovery::{Home, Remedy, remedy};
 use crate::agent::retry::Retry;
 use crate::agent::{Activity, ActivityId, Entry, Found, FoundState};
 use crate::model::{
     ComputeState, Deadline, EngineFacts, ExecutionId, ExecutionRecord, Failure, FailureKind,
-    Message, Outcome,
+    Message, Outcome, WriteKind,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Compute {
-    /// Takes over what the store holds. Unfinished executions wait for the engine; ended ones say their outcome again.
+    /// Takes over what the store holds, and executions that it lost. Unfinished executions wait for the engine; ended ones say their outcome again.
     pub(crate) fn recover(
         &mut self,
         live: Vec<ExecutionRecord>,
+        rebuilt: Vec<ExecutionRecord>,
         ended: Vec<ExecutionId>,
-        orphans: Orphans,
+        orphans: BTreeSet<ExecutionId>,
         desk: &mut Desk<'_>,
     ) {
         for id in ended {
             self.remember_ended(id);
         }
-        for mut record in live {
+        for record in &rebuilt {
+            self.save(&record.id, WriteKind::Promise);
+        }
+        for mut record in live.into_iter().chain(rebuilt) {
             let id = record.id.clone();
             record.timer = record.timer.map(|timer| timer.rebase(desk.now));
             let phase = match &record.state {
@@ -137,7 +142,11 @@ impl Compute {
             return;
         };
         let resources = held.record.resources;
-        let remedy = remedy(&held.record.state, found, self.orphans.home_of(id));
+        let home = match self.orphans.contains(id) {
+            true => Home::CutOff,
+            false => Home::Known,
+        };
+        let remedy = remedy(&held.record.state, found, home);
         match (remedy, held.wish) {
             (Remedy::Forget, _) => {
                 self.held.remove(id);
@@ -175,13 +184,15 @@ impl Compute {
                 self.begin_publish(id, container, output, desk)
             }
             (Remedy::Lost, Wish::Run) => {
-                let message = "its container is gone and how it ended is not known";
-                self.fail(
-                    id,
-                    Failure::new(FailureKind::ContainerLost, message),
-                    None,
-                    desk,
-                );
+                let failure = if is_rebuilt(&held.record) {
+                    let message =
+                        "the node's store was lost, and the engine has no container of it";
+                    Failure::new(FailureKind::StoreLost, message)
+                } else {
+                    let message = "its container is gone and how it ended is not known";
+                    Failure::new(FailureKind::ContainerLost, message)
+                };
+                self.fail(id, failure, None, desk);
             }
             (Remedy::Deliver, _) => {
                 held.phase = Phase::Ended {

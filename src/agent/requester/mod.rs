@@ -16,10 +16,13 @@ mod hear;
 mod history;
 mod place;
 mod reads;
+mod rebuild;
 mod retention;
 mod submit;
 mod timers;
 mod versions;
+
+pub(crate) use rebuild::lost_jobs;
 
 use super::ids::JobIds;
 use super::mail::Desk;
@@ -124,10 +127,11 @@ impl Requester {
         }
     }
 
-    /// Takes over what the store holds: every unfinished execution is asked about again.
+    /// Takes over what the store holds, and jobs that it lost: every unfinished execution is asked about again.
     pub(crate) fn recover(
         &mut self,
         live: Vec<JobRecord>,
+        rebuilt: Vec<JobRecord>,
         ended: Vec<JobSummary>,
         retained: Vec<EndedJob>,
         names: JobNames,
@@ -153,6 +157,13 @@ impl Requester {
                 self.remember(key.token.clone(), token, desk.now);
             }
             self.bring_in(record);
+            ids.push(id);
+        }
+        for record in rebuilt {
+            let id = record.job.id.clone();
+            self.names.note(&record);
+            self.bring_in(record);
+            self.save(&id, WriteKind::Promise);
             ids.push(id);
         }
         for id in ids {

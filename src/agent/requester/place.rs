@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// Attempts at one partition that may fail before the job does: enough for a fleet where some boards are ill, few enough
 /// that a job which fails everywhere ends.
-const ATTEMPTS_MAX: usize = 8;
+pub(super) const ATTEMPTS_MAX: usize = 8;
 
 /// Attempts of one partition that may fail on one node, and only for passing reasons.
 const ATTEMPTS_PER_NODE_MAX: usize = 2;
