@@ -42,7 +42,7 @@ pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 use crate::model::{
     ApiReply, ApiRequest, Census, Deadline, DenyReason, ExecutionId, FileHistory, MemoryLimits,
     Message, NodeId, NodeInfo, NodeRole, NodeRoles, Now, Origin, RequestId, Resources,
-    RetentionLimits, StoredState,
+    RetentionLimits, StoredState, UnixMs,
 };
 use compute::Compute;
 use mail::{Desk, Mail};
@@ -86,6 +86,8 @@ pub struct Agent {
     outputs: Vec<Output>,
     /// When the latest event came.
     now: Now,
+    /// When it was built.
+    since: Now,
 }
 
 impl Agent {
@@ -100,6 +102,7 @@ impl Agent {
             mail: VecDeque::new(),
             outputs: Vec::new(),
             now,
+            since: now,
         };
         let StoredState {
             live_jobs,
@@ -370,6 +373,11 @@ impl Agent {
             enqueued: 0,
             engine: Err("this node does not run jobs".to_owned()),
             conditions: Vec::new(),
+            since: self.now.wall.map(|now| {
+                let lasts_ms = self.since.until(&self.now);
+                UnixMs(now.0.saturating_sub(lasts_ms))
+            }),
+            said: self.now.wall,
         };
         if let Some(compute) = &self.compute {
             compute.describe(&mut info);

@@ -1,6 +1,6 @@
 //! What a node says of itself, and the facts it is told by its devices.
 
-use super::{Condition, NodeId, Resources};
+use super::{Condition, NodeId, Resources, UnixMs};
 use std::collections::BTreeMap;
 
 /// Which roles a node has; at least one.
@@ -125,4 +125,8 @@ pub struct NodeInfo {
     pub engine: Result<EngineFacts, String>,
     /// What is not as it should be.
     pub conditions: Vec<Condition>,
+    /// Since when it decides, unless the clock is not set.
+    pub since: Option<UnixMs>,
+    /// When it said this; likewise.
+    pub said: Option<UnixMs>,
 }

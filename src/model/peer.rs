@@ -1,6 +1,6 @@
 //! A node that this one is connected to.
 
-use super::NodeId;
+use super::{NodeId, UnixMs};
 
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,4 +24,8 @@ pub struct ConnectedNode {
     pub agent: Option<String>,
     /// The last ping's round trip in milliseconds, once there was one.
     pub round_trip_ms: Option<u64>,
+    /// When it connected, unless the clock is not set.
+    pub since: Option<UnixMs>,
+    /// When it answered last, or connected; likewise.
+    pub heard: Option<UnixMs>,
 }

@@ -148,7 +148,7 @@ impl Node {
         };
         let (backend, calls) = ApiBackend::new(
             store_reads,
-            rest::peer_reads(&host),
+            rest::peer_reads(&host, clock),
             rest::log_reads(logs),
             config,
         );

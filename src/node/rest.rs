@@ -3,9 +3,11 @@
 use super::NodeError;
 use super::logs::LogSource;
 use crate::api::{Access, ApiToken, Challenge, Hosts, LogReads, PeerReads};
+use crate::board::BootClock;
 use crate::config::Config;
-use crate::model::{ConnectedNode, DialledBy, NodeId};
+use crate::model::{ConnectedNode, DialledBy, NodeId, Now, UnixMs};
 use crate::swarm::{ConnectedPeer, Direction, Host};
+use std::time::Duration;
 
 /// What callers must show. The file is read before anything is bound or written.
 pub(super) fn token(config: &Config) -> Result<Option<ApiToken>, NodeError> {
@@ -33,13 +35,15 @@ pub(super) fn access(
 }
 
 /// Who is connected. A host that stops has no peers.
-pub(super) fn peer_reads(host: &Host) -> PeerReads {
+pub(super) fn peer_reads(host: &Host, clock: BootClock) -> PeerReads {
     let roster = host.roster();
     PeerReads::new(move || {
         let roster = roster.clone();
         async move {
             let peers = roster.connected_peers().await.unwrap_or_default();
-            peers.into_iter().map(connected_node).collect()
+            let now = clock.now();
+            let shown = peers.into_iter().map(|peer| connected_node(peer, now));
+            shown.collect()
         }
     })
 }
@@ -54,7 +58,12 @@ pub(super) fn log_reads(source: LogSource) -> LogReads {
     )
 }
 
-fn connected_node(peer: ConnectedPeer) -> ConnectedNode {
+fn connected_node(peer: ConnectedPeer, now: Now) -> ConnectedNode {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let ago = |time| {
+        now.wall
+            .map(|UnixMs(now)| UnixMs(now.saturating_sub(milliseconds(time))))
+    };
     ConnectedNode {
         id: peer.peer,
         address: peer.addr,
@@ -63,8 +72,8 @@ fn connected_node(peer: ConnectedPeer) -> ConnectedNode {
             Direction::Inbound => DialledBy::Them,
         },
         agent: peer.agent,
-        round_trip_ms: peer
-            .round_trip
-            .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        round_trip_ms: peer.round_trip.map(milliseconds),
+        since: ago(peer.connected_for),
+        heard: ago(peer.heard_ago),
     }
 }

@@ -85,7 +85,7 @@ impl Driver {
                 Step::Swarm(event) => self.on_swarm_event(*event),
                 Step::Command(Command::ConnectedPeers { reply }) => {
                     // It fails when the asker is gone.
-                    drop(reply.try_send(self.roster.list()));
+                    drop(reply.try_send(self.roster.list(self.now())));
                 }
                 Step::Delivered => drop(self.outbox.pop_front()),
                 Step::DialsDue => self.dial_due(),
@@ -170,11 +170,11 @@ impl Driver {
                 ..
             } => {
                 let (addr, direction) = other_end(&endpoint);
-                if self
-                    .roster
-                    .add(peer_id, connection_id, addr.clone(), direction)
-                    == Presence::Changed
-                {
+                let now = self.now();
+                let presence =
+                    self.roster
+                        .add(peer_id, connection_id, addr.clone(), direction, now);
+                if presence == Presence::Changed {
                     self.connected(peer_id, &addr, direction);
                 }
             }
@@ -229,7 +229,10 @@ impl Driver {
                 connection,
                 result,
             }) => match result {
-                Ok(round_trip) => self.roster.answered(&peer, round_trip),
+                Ok(round_trip) => {
+                    let now = self.now();
+                    self.roster.answered(&peer, round_trip, now);
+                }
                 Err(ping::Failure::Unsupported) => {}
                 Err(error) => {
                     log::debug!("peer {peer} does not answer, its connection is closed: {error}");

@@ -35,6 +35,10 @@ pub struct ConnectedPeer {
     pub agent: Option<String>,
     /// The last ping's round trip, once there was one.
     pub round_trip: Option<Duration>,
+    /// How long it has been connected.
+    pub connected_for: Duration,
+    /// How long ago it answered last, or connected.
+    pub heard_ago: Duration,
 }
 
 /// Whether an event changed whether a peer is connected at all.
@@ -52,9 +56,11 @@ struct Entry {
     /// This node as the peer sees it.
     observed: Option<Multiaddr>,
     round_trip: Option<Duration>,
+    since: Duration,
+    heard: Duration,
 }
 
-/// The connected peers of one node.
+/// The connected peers of one node. Moments are counted from some start.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     peers: BTreeMap<PeerId, Entry>,
@@ -68,12 +74,15 @@ impl Roster {
         id: ConnectionId,
         addr: Multiaddr,
         direction: Direction,
+        now: Duration,
     ) -> Presence {
         let fresh = || Entry {
             connections: Vec::new(),
             agent: None,
             observed: None,
             round_trip: None,
+            since: now,
+            heard: now,
         };
         let entry = self.peers.entry(peer).or_insert_with(fresh);
         entry.connections.push((id, addr, direction));
@@ -122,14 +131,15 @@ impl Roster {
     }
 
     /// The peer answered a ping.
-    pub(super) fn answered(&mut self, peer: &PeerId, round_trip: Duration) {
+    pub(super) fn answered(&mut self, peer: &PeerId, round_trip: Duration, now: Duration) {
         if let Some(entry) = self.peers.get_mut(peer) {
             entry.round_trip = Some(round_trip);
+            entry.heard = now;
         }
     }
 
     /// All connected peers, ordered by peer id.
-    pub(super) fn list(&self) -> Vec<ConnectedPeer> {
+    pub(super) fn list(&self, now: Duration) -> Vec<ConnectedPeer> {
         let shown = |(peer, entry): (&PeerId, &Entry)| {
             let (_, addr, direction) = entry.connections.first()?;
             Some(ConnectedPeer {
@@ -138,6 +148,8 @@ impl Roster {
                 direction: *direction,
                 agent: entry.agent.clone(),
                 round_trip: entry.round_trip,
+                connected_for: now.saturating_sub(entry.since),
+                heard_ago: now.saturating_sub(entry.heard),
             })
         };
         self.peers.iter().filter_map(shown).collect()
@@ -149,7 +161,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_peer_is_connected_since_its_first_connection_and_heard_when_it_answers() {
+        let at = Duration::from_secs;
+        let mut roster = Roster::default();
+        let peer = PeerId::random();
+        for (second, id) in [(0, 1), (5, 2)] {
+            let id = ConnectionId::new_unchecked(id);
+            roster.add(peer, id, Multiaddr::empty(), Direction::Inbound, at(second));
+        }
+        let seen = |roster: &Roster, second| {
+            let peer = roster.list(at(second)).remove(0);
+            (peer.connected_for.as_secs(), peer.heard_ago.as_secs())
+        };
+        assert_eq!(seen(&roster, 7), (7, 7));
+        roster.answered(&peer, Duration::from_millis(3), at(8));
+        assert_eq!(seen(&roster, 10), (10, 2));
+    }
+
+    #[test]
     fn a_peer_is_present_from_its_first_connection_to_its_last() {
+        let now = Duration::ZERO;
         let mut roster = Roster::default();
         let peer = PeerId::random();
         let (first, second) = (
@@ -157,19 +188,19 @@ mod tests {
             ConnectionId::new_unchecked(2),
         );
         assert_eq!(
-            roster.add(peer, first, Multiaddr::empty(), Direction::Outbound),
+            roster.add(peer, first, Multiaddr::empty(), Direction::Outbound, now),
             Presence::Changed
         );
         assert_eq!(
-            roster.add(peer, second, Multiaddr::empty(), Direction::Inbound),
+            roster.add(peer, second, Multiaddr::empty(), Direction::Inbound, now),
             Presence::Unchanged
         );
         assert_eq!(roster.remove(&peer, first), Presence::Unchanged);
-        assert_eq!(roster.list().len(), 1);
-        assert_eq!(roster.list()[0].direction, Direction::Inbound);
+        assert_eq!(roster.list(now).len(), 1);
+        assert_eq!(roster.list(now)[0].direction, Direction::Inbound);
         assert_eq!(roster.remove(&peer, second), Presence::Changed);
         assert_eq!(roster.remove(&peer, second), Presence::Unchanged);
-        assert!(roster.list().is_empty());
+        assert!(roster.list(now).is_empty());
     }
 
     #[test]
@@ -179,7 +210,13 @@ mod tests {
         let seen = Multiaddr::empty();
         assert_eq!(roster.identified(&peer, "x", &seen), None, "not connected");
         let id = ConnectionId::new_unchecked(1);
-        roster.add(peer, id, Multiaddr::empty(), Direction::Outbound);
+        roster.add(
+            peer,
+            id,
+            Multiaddr::empty(),
+            Direction::Outbound,
+            Duration::ZERO,
+        );
         let hostile = format!("evil\u{1b}[2J\n{}", "y".repeat(4000));
         let kept = roster
             .identified(&peer, &hostile, &seen)

@@ -2,7 +2,7 @@
 
 use super::support::{Around, TestServer, Then, golden};
 use super::world::{NODE, World, node_info};
-use codling::model::{ApiReply, ConnectedNode, DialledBy, NodeId, NodeRoles, StoreAnswer};
+use codling::model::{ApiReply, ConnectedNode, DialledBy, NodeId, NodeRoles, StoreAnswer, UnixMs};
 use serde_json::Value;
 
 const NODES: &str = "/api/v1/orchestrator/nodes";
@@ -17,6 +17,8 @@ fn peer(id: &str) -> ConnectedNode {
         dialled_by: DialledBy::Them,
         agent: Some("codling/0.1.0".into()),
         round_trip_ms: Some(3),
+        since: Some(UnixMs(1_748_779_200_000)),
+        heard: Some(UnixMs(1_748_779_260_000)),
     }
 }
 
@@ -45,10 +47,22 @@ fn this_node_is_approved_and_peers_are_pending_with_what_is_known_of_them() {
         list["Nodes"][0]["Info"]["BacalhauVersion"]["GitVersion"],
         "codling/0.1.0"
     );
+    let times = |node: usize| {
+        let state = &list["Nodes"][node]["ConnectionState"];
+        ["ConnectedSince", "LastHeartbeat", "DisconnectedSince"]
+            .map(|time| state[time].as_str().unwrap().to_owned())
+    };
+    // What is not known, or has not been, is Go's zero time.
+    let never = "0001-01-01T00:00:00Z";
     assert_eq!(
-        list["Nodes"][0]["ConnectionState"]["ConnectedSince"], "0001-01-01T00:00:00Z",
-        "what is not known is Go's zero time"
+        times(0),
+        [
+            "2025-06-01T12:00:00.000Z",
+            "2025-06-01T12:01:00.000Z",
+            never
+        ]
     );
+    assert_eq!(times(1), ["2025-06-01T12:00:00.123Z", never, never]);
 }
 
 #[test]

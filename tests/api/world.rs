@@ -209,6 +209,8 @@ pub(super) fn node_info() -> NodeInfo {
             enforces_memory: true,
         }),
         conditions: Vec::new(),
+        since: Some(START),
+        said: None,
     }
 }
 

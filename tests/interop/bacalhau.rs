@@ -105,6 +105,13 @@ fn it_lists_and_describes_this_node_and_its_peer() {
     ];
     expected.sort_unstable();
     assert_eq!(rows, expected);
+    for row in list.as_array().unwrap() {
+        let state = &row["ConnectionState"];
+        for time in ["ConnectedSince", "LastHeartbeat"] {
+            let year = state[time].as_str().unwrap().split('-').next().unwrap();
+            assert!(year.parse::<u32>().unwrap() >= 2026, "{time}: {list:#}");
+        }
+    }
     let table = cli.run(&["node", "list", "--no-style"]);
     assert!(table.out.contains("APPROVED"), "{table:?}");
     let approved = cli.json(&[

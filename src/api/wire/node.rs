@@ -3,7 +3,9 @@
 use super::time::rfc3339;
 use super::version::foreign_version;
 use super::{Json, build_version};
-use crate::model::{Condition, ConnectedNode, DialledBy, NodeInfo, NodeRole, NodeRoles, Resources};
+use crate::model::{
+    Condition, ConnectedNode, DialledBy, NodeInfo, NodeRole, NodeRoles, Resources, UnixMs,
+};
 use serde_json::Number;
 
 /// The body of `agent/node`. Beside the documented keys it has `Codling`, which clients ignore: where the capacity comes
@@ -39,7 +41,7 @@ pub(in crate::api) const PEER_TYPE: &str = "Requester";
 
 /// A row of the node list: this node, which is always there for itself.
 pub(in crate::api) fn this_node(node: &NodeInfo) -> Json {
-    state(node_info(node), APPROVED)
+    state(node_info(node), APPROVED, node.said, node.since)
 }
 
 /// A row of the node list: a connected peer. Nothing is placed on it, so it is pending.
@@ -77,12 +79,11 @@ pub(in crate::api) fn connected_node(peer: &ConnectedNode) -> Json {
             foreign_version(peer.agent.as_deref().unwrap_or_default()),
         )
         .with("Codling", own);
-    state(info, PENDING)
+    state(info, PENDING, peer.heard, peer.since)
 }
 
-/// NodeState (rest-api.md 3.9). Times that are not known are Go's zero time.
-fn state(info: Json, membership: &str) -> Json {
-    let unknown = rfc3339(None);
+/// NodeState (rest-api.md 3.9). Times that are not known are Go's zero time, and so is the end of what has not ended.
+fn state(info: Json, membership: &str, heard: Option<UnixMs>, since: Option<UnixMs>) -> Json {
     Json::object()
         .with("Info", info)
         .with("Membership", membership)
@@ -91,9 +92,9 @@ fn state(info: Json, membership: &str) -> Json {
             "ConnectionState",
             Json::object()
                 .with("Status", CONNECTED)
-                .with("LastHeartbeat", unknown.as_str())
-                .with("ConnectedSince", unknown.as_str())
-                .with("DisconnectedSince", unknown),
+                .with("LastHeartbeat", rfc3339(heard))
+                .with("ConnectedSince", rfc3339(since))
+                .with("DisconnectedSince", rfc3339(None)),
         )
 }
 

@@ -103,6 +103,8 @@ pub(super) fn peer() -> ConnectedNode {
         dialled_by: DialledBy::Us,
         agent: Some("codling/0.1.0".into()),
         round_trip_ms: Some(3),
+        since: None,
+        heard: None,
     }
 }
 
