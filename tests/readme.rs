@@ -11,13 +11,14 @@
 //!
 //! Ids, numbers and paths of one run are masked before lines are compared.
 
+use crate::support::board;
 use crate::support::engines::Real;
 use crate::support::program::Program;
 use crate::support::wait;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -111,7 +112,8 @@ fn the_quickstart_prints_what_the_readme_shows() {
         .find(|block| block[0].command == "scripts/quickstart")
         .expect("the README shows the quickstart");
     let is_full = std::env::var_os("CODLING_TEST_FULL").is_some();
-    let mut command = Command::new("scripts/quickstart");
+    let scratch = tempfile::tempdir().unwrap();
+    let mut command = board::calmly(scratch.path(), "scripts/quickstart");
     if !is_full {
         command.args(["--binary", env!("CARGO_BIN_EXE_codling")]);
     }
@@ -172,7 +174,7 @@ impl Shell {
         let bin = home.join("bin");
         std::fs::create_dir_all(&bin).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_codling"), bin.join("codling")).unwrap();
-        let mut child = Command::new("/bin/bash")
+        let mut child = board::calmly(home, "/bin/bash")
             .args(["--noprofile", "--norc"])
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))

@@ -2,6 +2,7 @@
 
 pub(crate) mod activator;
 pub(crate) mod bacalhau;
+pub(crate) mod board;
 pub(crate) mod comer;
 pub(crate) mod engine;
 pub(crate) mod engines;

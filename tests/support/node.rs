@@ -1,5 +1,6 @@
 //! `TestNode`: the real node on loopback, on a thread of its own.
 
+use super::board::CalmBoard;
 use super::engine::ScriptedEngine;
 use super::http::{self, Answer};
 use super::wait;
@@ -22,26 +23,30 @@ pub(crate) struct TestNode {
     events: Receiver<NodeEvent>,
     stop: async_channel::Sender<()>,
     thread: Option<JoinHandle<Result<(), NodeError>>>,
+    /// The board that it looks at, if it is not one of the test's own.
+    _board: Option<CalmBoard>,
 }
 
 impl TestNode {
-    /// Starts a node on `dir` with further flags; ports are free ones on loopback.
+    /// Starts a node on `dir` with further flags, on a board at ease; ports are free ones on loopback.
     #[track_caller]
     pub(crate) fn start(dir: &Path, flags: &[(&str, &str)]) -> Self {
-        let node = Node::open(&config(dir, flags), Path::new("/"), Evidence::default());
-        Self::run(node.expect("the node opens"))
+        let board = CalmBoard::new();
+        let node = Node::open(&config(dir, flags), board.root(), Evidence::default());
+        Self::run(node.expect("the node opens"), Some(board))
     }
 
-    /// Starts a node on `dir` with a scripted engine.
+    /// Starts a node on `dir` with a scripted engine, on a board at ease.
     #[track_caller]
     pub(crate) fn start_on(dir: &Path, engine: &ScriptedEngine) -> Self {
+        let board = CalmBoard::new();
         let node = Node::open_with(
             &config(dir, &[]),
-            Path::new("/"),
+            board.root(),
             Arc::new(engine.client()),
             Evidence::default(),
         );
-        Self::run(node.expect("the node opens"))
+        Self::run(node.expect("the node opens"), Some(board))
     }
 
     /// Starts a node on `dir` with a scripted engine and further flags, on the board that `root` shows.
@@ -54,10 +59,10 @@ impl TestNode {
     ) -> Self {
         let engine = Arc::new(engine.client());
         let node = Node::open_with(&config(dir, flags), root, engine, Evidence::default());
-        Self::run(node.expect("the node opens"))
+        Self::run(node.expect("the node opens"), None)
     }
 
-    fn run(node: Node) -> Self {
+    fn run(node: Node, board: Option<CalmBoard>) -> Self {
         let started = node.started().clone();
         let (tell, events) = channel();
         let (stop, stopped) = async_channel::bounded::<()>(1);
@@ -74,6 +79,7 @@ impl TestNode {
             events,
             stop,
             thread: Some(thread),
+            _board: board,
         }
     }
 

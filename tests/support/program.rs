@@ -1,6 +1,6 @@
 //! The real binary, run as a user would.
 
-use super::wait;
+use super::{board, wait};
 use std::io::{Read, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(crate) struct Program {
     command: Command,
     stdin: Option<String>,
+    /// What it may look at while it runs.
+    scratch: Option<tempfile::TempDir>,
 }
 
 /// How it ended.
@@ -39,6 +41,7 @@ pub(crate) struct Running {
     child: Child,
     out: Capture,
     err: Capture,
+    _scratch: Option<tempfile::TempDir>,
 }
 
 impl Program {
@@ -54,6 +57,7 @@ impl Program {
         Self {
             command,
             stdin: None,
+            scratch: None,
         }
     }
 
@@ -100,7 +104,12 @@ impl Program {
         }
         let out = Capture::start(child.stdout.take().expect("it is piped"));
         let err = Capture::start(child.stderr.take().expect("it is piped"));
-        Running { child, out, err }
+        Running {
+            child,
+            out,
+            err,
+            _scratch: self.scratch,
+        }
     }
 }
 
@@ -223,12 +232,12 @@ impl Capture {
     }
 }
 
-/// A node on `dir` and free ports of the loopback, without an engine.
+/// A node on `dir` and free ports of the loopback, on a board at ease, without an engine.
 pub(crate) fn serve(dir: &Path, flags: &[&str]) -> Program {
     serve_on(dir, Path::new("/nonexistent/engine.sock"), flags)
 }
 
-/// A node on `dir` and free ports of the loopback, with the engine at `engine`.
+/// A node on `dir` and free ports of the loopback, on a board at ease, with the engine at `engine`.
 pub(crate) fn serve_on(dir: &Path, engine: &Path, flags: &[&str]) -> Program {
     let dir = dir.display().to_string();
     let engine = engine.display().to_string();
@@ -240,5 +249,12 @@ pub(crate) fn serve_on(dir: &Path, engine: &Path, flags: &[&str]) -> Program {
         }
     }
     args.extend(flags);
-    Program::new(&args)
+    let scratch = tempfile::tempdir().unwrap();
+    let mut command = board::calmly(scratch.path(), env!("CARGO_BIN_EXE_codling"));
+    command.args(args).env_clear().current_dir("/");
+    Program {
+        command,
+        stdin: None,
+        scratch: Some(scratch),
+    }
 }
