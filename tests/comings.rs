@@ -5,6 +5,7 @@ use crate::support::engines::{Real, on_real_engines};
 use crate::support::jobs::shell;
 use crate::support::node::TestNode;
 use crate::support::wait;
+use crate::support::websocket::LogSocket;
 use codling::node::NodeEvent;
 use serde_json::Value;
 
@@ -50,6 +51,7 @@ fn a_container_that_ends_while_its_engine_is_away_is_collected_with_its_true_exi
     let node = node(&comer, &dir);
     let job = node.submit(&shell("sleep 3; echo late; exit 6"));
     node.running(&job);
+    let log = LogSocket::open(node.api, &job, "follow=true&frames=binary");
     let process = comer.process_of(&node.id);
     comer.go(rustix::process::Signal::KILL);
     wait::until("the container's process ends", || {
@@ -61,10 +63,18 @@ fn a_container_that_ends_while_its_engine_is_away_is_collected_with_its_true_exi
     assert_eq!(executions(&ended).len(), 1, "{ended:#}");
     let output = &executions(&ended)[0]["RunOutput"];
     assert_eq!(output["ExitCode"], 6, "{ended:#}");
-    // Docker's daemon writes the log itself: what is printed while it is dead is lost when the container ends, too.
+    // Docker's daemon writes the log itself: what is printed while it is dead is lost when the container ends, too. That
+    // something may be missing is told.
+    let is_cut = on == Real::Docker;
+    assert_eq!(output["StdoutTruncated"], is_cut, "{ended:#}");
+    assert_eq!(output["StderrTruncated"], is_cut, "{ended:#}");
     if on == Real::Podman {
         assert_eq!(output["Stdout"], "late\n", "{ended:#}");
     }
+    let all = log.whole();
+    let told = all.notices.iter().any(|notice| notice.contains("was away"));
+    assert_eq!(told, is_cut, "{:?}", all.notices);
+    assert_eq!(all.close, Some(1000));
 }
 
 fn an_engine_that_is_absent_at_the_start_is_found_by_itself_when_it_appears(on: Real) {

@@ -57,7 +57,12 @@ impl Board {
     /// The board's `codling`.
     #[track_caller]
     fn codling(&self, args: &[&str]) -> Program {
-        Program::other(&self.file("codling-emulated").display().to_string(), args)
+        Program::other(&self.emulated(), args)
+    }
+
+    #[track_caller]
+    fn emulated(&self) -> String {
+        self.file("codling-emulated").display().to_string()
     }
 
     /// Starts a node and waits until it is ready.
@@ -70,7 +75,7 @@ impl Board {
         let mut args = vec!["serve", "--data-dir", &dir, "--engine-socket", &socket];
         args.extend(["--swarm-host=127.0.0.1", "--port=0"]);
         args.extend(flags);
-        let process = self.codling(&args).start();
+        let process = Program::at_ease(&self.emulated(), &args).start();
         let said = process.says("ready; run a job with: ");
         // "... node ID: REST on ADDRESS, swarm on ADDRESS"
         let (before, after) = said.split_once(": REST on ").expect("the line of places");

@@ -174,6 +174,9 @@ pub struct ContainerEnd {
     pub memory_limit_bytes: u64,
     /// The engine's words when it could not be started; empty otherwise.
     pub error: String,
+    /// Whether its log may lack what it printed last: the engine writes the log itself, as Docker does, and was away when
+    /// the container ended. An engine that was away only in between has lost nothing: it finds the rest in the pipe.
+    pub log_cut: bool,
 }
 
 impl ContainerEnd {

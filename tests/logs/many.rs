@@ -48,7 +48,7 @@ fn serve(dir: &std::path::Path, engine: &ScriptedEngine) -> (Running, SocketAddr
         "--api-port",
         &port.to_string(),
     ];
-    let running = Program::new(&args).start();
+    let running = Program::at_ease(env!("CARGO_BIN_EXE_codling"), &args).start();
     running.says("REST on");
     (running, SocketAddr::from(([127, 0, 0, 1], port)))
 }

@@ -61,6 +61,18 @@ impl Program {
         }
     }
 
+    /// Another program that looks at a board at ease, the same way.
+    pub(crate) fn at_ease(path: &str, args: &[&str]) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut command = board::calmly(scratch.path(), path);
+        command.args(args).env_clear().current_dir("/");
+        Self {
+            command,
+            stdin: None,
+            scratch: Some(scratch),
+        }
+    }
+
     /// With `text` to read, up to a pipe's size.
     pub(crate) fn stdin(mut self, text: &str) -> Self {
         self.stdin = Some(text.to_owned());
@@ -249,12 +261,5 @@ pub(crate) fn serve_on(dir: &Path, engine: &Path, flags: &[&str]) -> Program {
         }
     }
     args.extend(flags);
-    let scratch = tempfile::tempdir().unwrap();
-    let mut command = board::calmly(scratch.path(), env!("CARGO_BIN_EXE_codling"));
-    command.args(args).env_clear().current_dir("/");
-    Program {
-        command,
-        stdin: None,
-        scratch: Some(scratch),
-    }
+    Program::at_ease(env!("CARGO_BIN_EXE_codling"), &args)
 }

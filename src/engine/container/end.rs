@@ -70,7 +70,7 @@ pub(super) async fn await_end(
                 }
                 process::ended(&process).await;
                 // An engine that is stopped closes its socket before it ends its containers.
-                let was_away = matches!(engine.look(id).await, Err(error) if error.is_away());
+                let was_away = is_away(engine, id).await;
                 match settle(engine, id, pid, engine.patience.settle).await? {
                     Settled::Runs { status } => {
                         return Err(EngineError::EndUnknown {
@@ -84,6 +84,7 @@ pub(super) async fn await_end(
                             exit_code: end.exit_code,
                         });
                     }
+                    settled if was_away => with_log_cut(engine, settled).await,
                     settled => settled,
                 }
             }
@@ -99,7 +100,12 @@ pub(super) async fn await_end(
             Settled::Runs { .. } => {}
         }
         attach_until_end(engine, id, pid).await?;
-        if let Settled::Ended(end) = settle(engine, id, pid, engine.patience.suspicion).await? {
+        let was_away = is_away(engine, id).await;
+        let mut settled = settle(engine, id, pid, engine.patience.suspicion).await?;
+        if was_away {
+            settled = with_log_cut(engine, settled).await;
+        }
+        if let Settled::Ended(end) = settled {
             return Ok(end);
         }
         // The engine was restarted under the attach, or does not let us attach.
@@ -108,16 +114,33 @@ pub(super) async fn await_end(
     }
 }
 
+/// Whether the engine is away at this moment.
+async fn is_away(engine: &ContainerEngine, id: &ContainerId) -> bool {
+    matches!(engine.look(id).await, Err(error) if error.is_away())
+}
+
+/// The end of a container that may have come while its engine was away. Podman's monitor writes the log; Docker's daemon
+/// does so itself, and when it comes back the pipe of a container that has ended is gone with all that was in it.
+async fn with_log_cut(engine: &ContainerEngine, settled: Settled) -> Settled {
+    match settled {
+        Settled::Ended(end) => Settled::Ended(ContainerEnd {
+            log_cut: is_docker(engine).await,
+            ..end
+        }),
+        settled => settled,
+    }
+}
+
+async fn is_docker(engine: &ContainerEngine) -> bool {
+    let profile = engine.profile().await;
+    profile.is_ok_and(|profile| profile.kind == EngineKind::Docker)
+}
+
 /// Whether a container that ended while its engine was away bears the signs of having been ended by it: a Docker that is
 /// stopped sends SIGTERM, later SIGKILL, unless it was told to let containers live. Podman leaves them alone.
 async fn ended_with_engine(engine: &ContainerEngine, end: &ContainerEnd) -> bool {
     let by_signal = [EXIT_SIGTERM, EXIT_SIGKILL].contains(&end.exit_code);
-    by_signal
-        && !end.oom_killed
-        && engine
-            .profile()
-            .await
-            .is_ok_and(|profile| profile.kind == EngineKind::Docker)
+    by_signal && !end.oom_killed && is_docker(engine).await
 }
 
 /// In the engine's own word, for it may have answered the start with success.

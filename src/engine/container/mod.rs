@@ -464,6 +464,7 @@ fn end_of(seen: &Inspect) -> ContainerEnd {
         oom_killed: seen.state.oom_killed,
         memory_limit_bytes: u64::try_from(seen.host_config.memory).unwrap_or(0),
         error: words(&seen.state.error),
+        log_cut: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One follower's read of one log.
 
-use super::followers::{EndedLog, Followers, Seat, Stage};
+use super::followers::{EndedLog, Followers, LogCut, Seat, Stage};
 use crate::engine::{ContainerState, Engine, EngineError, LogStream};
 use crate::model::{
     ContainerId, LastLines, LogBreak, LogBytes, LogChunk, LogExtent, LogItem, LogRequest, LogStart,
@@ -20,8 +20,15 @@ const REOPEN: Duration = Duration::from_millis(100);
 /// Most between two tries. The engine's return ends a wait early only by chance, and nobody is held up by it.
 const REOPEN_MOST: Duration = Duration::from_secs(5);
 
+/// How long the verdict on a log that has ended is waited for: who awaits the container's end asks an engine that is away
+/// at least every 30 s. It does not come where the run ended in an earlier life of this node.
+const VERDICT_MAX: Duration = Duration::from_secs(35);
+
 /// Tries in a row of one who wants only what is there.
 const PRESENT_TRIES: u32 = 4;
+
+/// What is said of a log whose engine could not write its end.
+const ENGINE_WAS_AWAY: &str = "the engine was away when the container ended, and writes logs itself: what was printed last may be missing here";
 
 /// Where logs come from.
 #[derive(Clone, Debug)]
@@ -218,7 +225,10 @@ impl Feed {
                 self.tries = 0;
                 Some(LogItem::Chunk(chunk))
             }
-            Step::StreamEnded if extent == LogExtent::Present => self.over(self.seat.stage()),
+            Step::StreamEnded if extent == LogExtent::Present => {
+                let stage = verdict(&self.seat, self.request.extent).await;
+                self.over(stage)
+            }
             // The engine was stopped, or the container has ended: the next look tells.
             Step::StreamEnded => {
                 self.reading = Reading::Closed;
@@ -238,7 +248,9 @@ impl Feed {
                 self.wait().await;
                 None
             }
-            Step::RunEnded(Stage::Ended(log)) if log.length == self.given || log.rotated => {
+            Step::RunEnded(Stage::Ended(log))
+                if log.length == self.given || log.cut == Some(LogCut::Oldest) =>
+            {
                 self.over(Stage::Ended(log))
             }
             Step::RunEnded(_) => {
@@ -263,12 +275,19 @@ impl Feed {
         matches!(&self.reading, Reading::Open { past, .. } if *past == LogBytes::default())
     }
 
-    /// The end. Says so when more was printed than the log could keep.
+    /// The end. Says so when more was printed than the log has.
     fn over(&mut self, stage: Stage) -> Option<LogItem> {
-        let rotated = matches!(stage, Stage::Ended(EndedLog { rotated: true, .. }));
-        let is_doubtful = rotated || !self.is_there();
+        let is_there = self.is_there();
         self.reading = Reading::Over;
-        is_doubtful.then(|| LogItem::Notice(self.dropped()))
+        let cut = match stage {
+            Stage::Ended(EndedLog { cut, .. }) => cut,
+            Stage::Open | Stage::Gone => None,
+        };
+        match cut {
+            Some(LogCut::Latest) => Some(LogItem::Notice(ENGINE_WAS_AWAY.to_owned())),
+            Some(LogCut::Oldest) => Some(LogItem::Notice(self.dropped())),
+            None => (!is_there).then(|| LogItem::Notice(self.dropped())),
+        }
     }
 
     fn dropped(&self) -> String {
@@ -277,6 +296,19 @@ impl Feed {
             self.source.output_max_bytes >> 20
         )
     }
+}
+
+/// What is known of the end, once who awaits it has seen it too: they find an engine that was away again at moments of
+/// their own. Whoever wants only what is there does not wait.
+async fn verdict(seat: &Seat, wanted: LogExtent) -> Stage {
+    if wanted == LogExtent::Present {
+        return seat.stage();
+    }
+    let unknown = async {
+        Timer::after(VERDICT_MAX).await;
+        seat.stage()
+    };
+    seat.ended().or(unknown).await
 }
 
 /// Where the last `lines` lines begin that a log has now.

@@ -16,13 +16,22 @@ const LATE_FOLLOWERS: Duration = Duration::from_secs(10);
 /// of 3 Mbit/s in that time.
 const READERS_MAX: Duration = Duration::from_secs(60);
 
+/// What a log may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::node) enum LogCut {
+    /// The oldest part, which the engine dropped.
+    Oldest,
+    /// The latest part: the engine was away when the container ended.
+    Latest,
+}
+
 /// How a run's log stands once it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::node) struct EndedLog {
     /// All that the log has.
     pub(in crate::node) length: LogBytes,
-    /// Whether the engine may have dropped the oldest part.
-    pub(in crate::node) rotated: bool,
+    /// Which part of what was printed it may lack.
+    pub(in crate::node) cut: Option<LogCut>,
     /// Whether the stored output is all of it, so that nobody needs the log any more.
     pub(in crate::node) stored_whole: bool,
 }

@@ -15,4 +15,4 @@ mod feed;
 mod followers;
 
 pub(super) use feed::LogSource;
-pub(super) use followers::{EndedLog, Followers};
+pub(super) use followers::{EndedLog, Followers, LogCut};

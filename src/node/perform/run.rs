@@ -1,6 +1,6 @@
 //! `Run`: start unless started before, await the end, read the output and the true exit code.
 
-use super::super::logs::EndedLog;
+use super::super::logs::{EndedLog, LogCut};
 use super::leash::{Leash, Pull};
 use super::platform::is_for_this_machine;
 use super::{News, Tools, failure, let_go};
@@ -83,6 +83,13 @@ pub(super) async fn run(
             Err(Pull::Stop) => {}
         }
     };
+    let cut = match (first.rotated, end.log_cut) {
+        (true, _) => Some(LogCut::Oldest),
+        (false, true) => Some(LogCut::Latest),
+        (false, false) => None,
+    };
+    let stdout_truncated = first.stdout.truncated || end.log_cut;
+    let stderr_truncated = first.stderr.truncated || end.log_cut;
     tools.followers.ended(
         &id.execution,
         EndedLog {
@@ -90,15 +97,15 @@ pub(super) async fn run(
                 stdout: first.stdout.log_bytes,
                 stderr: first.stderr.log_bytes,
             },
-            rotated: first.rotated,
-            stored_whole: !first.stdout.truncated && !first.stderr.truncated,
+            cut,
+            stored_whole: !stdout_truncated && !stderr_truncated,
         },
     );
     let output = RunOutput {
         stdout: first.stdout.bytes.to_vec(),
-        stdout_truncated: first.stdout.truncated,
+        stdout_truncated,
         stderr: first.stderr.bytes.to_vec(),
-        stderr_truncated: first.stderr.truncated,
+        stderr_truncated,
         exit_code: end.exit_code,
     };
     match unusual(&end, cause) {
