@@ -58,6 +58,8 @@ pub enum Fact {
     EngineAway {
         /// What was tried.
         why: String,
+        /// How to be let in, if it is there and this user may not use it.
+        permission: Option<String>,
     },
     /// A commit failed.
     StoreFailed {
@@ -149,8 +151,8 @@ impl Health {
                 let verdict = (!facts.enforces_memory).then(|| self.limits_off(&facts));
                 self.judge(ConditionKind::MemoryLimitsOff, verdict, now, &mut changes);
             }
-            Fact::EngineAway { why } => {
-                let hint = self.config.engine_hint.clone();
+            Fact::EngineAway { why, permission } => {
+                let hint = permission.unwrap_or_else(|| self.config.engine_hint.clone());
                 let verdict = Some((bounded(&why), hint));
                 self.judge(ConditionKind::EngineAway, verdict, now, &mut changes);
             }

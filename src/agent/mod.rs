@@ -223,20 +223,23 @@ impl Agent {
     /// lead to an admission, or shows the node, and the last reading is not of this moment.
     #[must_use]
     pub fn wants_board(&self, event: &Event, now: Now) -> bool {
+        let Some(compute) = &self.compute else {
+            return false;
+        };
         let bears_on_it = match event {
             Event::Request { .. }
             | Event::Message { .. }
             | Event::EngineFound { .. }
             | Event::PeerSeen { .. }
             | Event::Timeout => true,
+            // An end makes room for the next.
+            Event::Done { .. } => compute.has_queue(),
             Event::Progress { .. }
-            | Event::Done { .. }
             | Event::EngineAway { .. }
             | Event::Board(_)
             | Event::PeerGone { .. } => false,
         };
-        let compute = self.compute.as_ref();
-        bears_on_it && compute.is_some_and(|compute| compute.wants_board(now))
+        bears_on_it && compute.wants_board(now)
     }
 
     /// What the events since the last turn decided. Writes hold the last value per record.

@@ -22,7 +22,7 @@ pub enum BindError {
         addr: SocketAddr,
     },
     /// No interface of this machine has the address.
-    #[error("no interface of this machine has the address of {addr}")]
+    #[error("cannot listen on {addr}: this machine does not have that address")]
     NotAvailable {
         /// Which.
         addr: SocketAddr,

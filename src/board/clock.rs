@@ -4,16 +4,23 @@ use super::error::read;
 use crate::model::{BootId, Now, UnixMs};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// 2026-01-01T00:00:00Z. A wall clock before this date has not been set: boards without a battery start in 1970 or at the
 /// date of their image. A constant, not the date of the build, so that the same source makes the same binary; releases
 /// move it forward.
 pub const EARLIEST_WALL: UnixMs = UnixMs(1_767_225_600_000);
 
+/// A system's image carries its own date as the time of this file (systemd, "System clock epoch"). It is the newer one on
+/// a board whose image was made after this program.
+const IMAGE_EPOCH: &str = "usr/lib/clock-epoch";
+
 /// Reads [`Now`]. Cheap to copy; one system call for each clock.
 #[derive(Clone, Copy, Debug)]
 pub struct BootClock {
     boot: BootId,
+    /// A wall clock before this has not been set.
+    earliest: UnixMs,
 }
 
 impl BootClock {
@@ -25,7 +32,15 @@ impl BootClock {
             .ok()
             .and_then(|text| boot_id(&text))
             .unwrap_or_else(random_boot_id);
-        Self { boot }
+        let image = std::fs::metadata(root.join(IMAGE_EPOCH))
+            .and_then(|meta| meta.modified())
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .and_then(|time| u64::try_from(time.as_millis()).ok());
+        Self {
+            boot,
+            earliest: EARLIEST_WALL.max(UnixMs(image.unwrap_or(0))),
+        }
     }
 
     /// This moment.
@@ -35,7 +50,7 @@ impl BootClock {
         Now {
             boot: self.boot,
             boot_ms: millis(clock_gettime(ClockId::Boottime)),
-            wall: (wall >= EARLIEST_WALL).then_some(wall),
+            wall: (wall >= self.earliest).then_some(wall),
         }
     }
 }

@@ -68,6 +68,11 @@ impl Console {
         self.err(format!("codling: {}\n", plain(text)).as_bytes());
     }
 
+    /// Writes a line of our own to stderr over the one before, and leaves it open.
+    pub(super) fn over(&mut self, text: &str) {
+        self.err(format!("\rcodling: {}{REST_OF_LINE}", plain(text)).as_bytes());
+    }
+
     /// Writes what to do about the line before.
     pub(super) fn hint(&mut self, text: &str) {
         if !text.is_empty() {
@@ -81,6 +86,11 @@ impl Console {
 pub(super) struct TerminalSize {
     pub(super) columns: usize,
     pub(super) rows: usize,
+}
+
+/// Whether stderr is a terminal.
+pub(super) fn is_watched() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// The size of the terminal that stdout is; `None` where it is a file or a pipe, or has no size.

@@ -3,10 +3,11 @@
 use super::client::ClientError;
 use super::console::Console;
 use super::usage::UsageError;
+use crate::api::{self, TokenFileError};
 use crate::board::engine_install_line;
 use crate::config::ConfigError;
-use crate::engine::EngineError;
 use crate::node::{NodeError, Taken};
+use crate::swarm;
 use std::error::Error as _;
 use std::io;
 use std::path::Path;
@@ -93,11 +94,17 @@ pub(super) enum CliError {
 }
 
 impl CliError {
-    /// Prints the error, its causes on the same line, and the hint below.
+    /// Prints the error and the hint below.
     pub(super) fn tell(&self, console: &mut Console) {
         if let Self::Usage(error) = self {
             console.err(error.page().as_bytes());
         }
+        console.tell(&self.line());
+        console.hint(&self.hint());
+    }
+
+    /// The error with its causes, on one line.
+    pub(super) fn line(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
@@ -107,11 +114,11 @@ impl CliError {
             }
             cause = error.source();
         }
-        console.tell(&text);
-        console.hint(&self.hint());
+        text
     }
 
-    fn hint(&self) -> String {
+    /// What to do about it; empty where the message says it.
+    pub(super) fn hint(&self) -> String {
         match self {
             Self::Usage(error) => error.hint(),
             Self::Config(error) => error.hint(),
@@ -123,14 +130,12 @@ impl CliError {
             Self::NoIdentity { .. } => {
                 "codling serve makes a node there when it first starts".to_owned()
             }
-            // Its message says which group to join.
-            Self::Engine {
-                source: EngineError::PermissionDenied { .. },
-                ..
-            } => String::new(),
-            Self::Engine { source, uid } if source.is_away() => format!(
-                "get an engine running with: {}",
-                engine_install_line(Path::new("/"), *uid)
+            Self::Engine { source, uid } if source.is_away() => source.permission().map_or_else(
+                || {
+                    let line = engine_install_line(Path::new("/"), *uid);
+                    format!("get an engine running with: {line}")
+                },
+                str::to_owned,
             ),
             Self::Node(error) => node_hint(error).to_owned(),
             Self::PortTaken { flag, .. } => {
@@ -139,11 +144,10 @@ impl CliError {
             Self::FileNotWritten { .. } => {
                 "give another place with --output, or - for stdout".to_owned()
             }
-            Self::Output(_)
-            | Self::Signals(_)
-            | Self::File { .. }
-            | Self::Identity(_)
-            | Self::Engine { .. } => String::new(),
+            Self::File { source, .. } => file_hint(source).to_owned(),
+            Self::Output(_) | Self::Signals(_) | Self::Identity(_) | Self::Engine { .. } => {
+                String::new()
+            }
         }
     }
 }
@@ -157,7 +161,34 @@ fn node_hint(error: &NodeError) -> &'static str {
         (Taken::No, NodeError::DataDir { .. } | NodeError::Identity(_) | NodeError::Store(_)) => {
             system_error(error).map_or("", place_hint)
         }
+        (
+            Taken::No,
+            NodeError::Api(api::BindError::NotAvailable { .. })
+            | NodeError::Swarm(swarm::BindError::AddressNotHere { .. }),
+        ) => "give an address of this machine, as \"ip address\" shows them, or leave it out",
+        (
+            Taken::No,
+            NodeError::Api(api::BindError::PermissionDenied { .. })
+            | NodeError::Swarm(swarm::BindError::PermissionDenied { .. }),
+        ) => "ports below 1024 are for root: give a higher one, or run as root",
+        // The others say it themselves.
+        (
+            Taken::No,
+            NodeError::Token(TokenFileError::Unreadable { .. } | TokenFileError::NotAFile { .. }),
+        ) => {
+            "give a file that this user may read, or make one: openssl rand -hex 32 >FILE; chmod 600 FILE"
+        }
         (Taken::No, _) => "",
+    }
+}
+
+/// What to do about a file that was named and cannot be read.
+fn file_hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => "check the name; - reads stdin",
+        io::ErrorKind::PermissionDenied => "chmod it for this user, or run as its owner",
+        io::ErrorKind::IsADirectory => "give a file; - reads stdin",
+        _ => "",
     }
 }
 
@@ -188,29 +219,39 @@ fn place_hint(source: &io::Error) -> &'static str {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
             "a file is in the way: give a directory with --data-dir"
         }
+        io::ErrorKind::NotFound => {
+            "directories cannot be made there: give another place with --data-dir"
+        }
         _ => "",
     }
 }
 
 impl From<&CliError> for ExitCode {
     fn from(error: &CliError) -> Self {
-        Self::from(match error {
-            CliError::Usage(_) | CliError::Config(_) | CliError::JobFile { .. } => BAD_USAGE,
-            CliError::NotRun(_) | CliError::JobRefused { .. } => NEVER_RAN,
-            CliError::PortTaken { .. } => PLACE_TAKEN,
-            CliError::Node(error) => match (error, error.taken()) {
+        Self::from(error.code())
+    }
+}
+
+impl CliError {
+    /// What the process ends with.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Config(_) | Self::JobFile { .. } => BAD_USAGE,
+            Self::NotRun(_) | Self::JobRefused { .. } => NEVER_RAN,
+            Self::PortTaken { .. } => PLACE_TAKEN,
+            Self::Node(error) => match (error, error.taken()) {
                 (NodeError::Peer(_), _) => BAD_USAGE,
                 (_, Taken::ByAnother) => PLACE_TAKEN,
                 (_, Taken::No) => FAILED,
             },
-            CliError::Client(_)
-            | CliError::Output(_)
-            | CliError::Signals(_)
-            | CliError::File { .. }
-            | CliError::FileNotWritten { .. }
-            | CliError::NoIdentity { .. }
-            | CliError::Identity(_)
-            | CliError::Engine { .. } => FAILED,
-        })
+            Self::Client(_)
+            | Self::Output(_)
+            | Self::Signals(_)
+            | Self::File { .. }
+            | Self::FileNotWritten { .. }
+            | Self::NoIdentity { .. }
+            | Self::Identity(_)
+            | Self::Engine { .. } => FAILED,
+        }
     }
 }

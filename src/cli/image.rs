@@ -2,6 +2,7 @@
 
 use super::commands::{Image, ImageCommand, ImageLoad};
 use super::console::Console;
+use super::progress::Counted;
 use super::surroundings::raw;
 use super::{CliError, Ended};
 use crate::config::{Config, Surroundings};
@@ -9,6 +10,7 @@ use crate::engine::{ContainerEngine, Engine as _, SocketSearch};
 use futures_lite::AsyncRead;
 use futures_lite::io::AssertAsync;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::pin::Pin;
 
 /// The file name that means stdin.
@@ -52,11 +54,18 @@ fn load(args: &ImageLoad, around: Surroundings, console: &mut Console) -> Result
 /// Reads block, which is well here: this command does one thing.
 fn archive(path: &str) -> Result<Pin<Box<dyn AsyncRead + Send>>, CliError> {
     if path == STDIN {
-        return Ok(Box::pin(AssertAsync::new(std::io::stdin())));
+        let archive = Counted::new(std::io::stdin(), None);
+        return Ok(Box::pin(AssertAsync::new(archive)));
     }
-    let file = File::open(path).map_err(|source| CliError::File {
+    let unreadable = |source| CliError::File {
         path: path.to_owned(),
         source,
-    })?;
-    Ok(Box::pin(AssertAsync::new(file)))
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if meta.is_dir() {
+        return Err(unreadable(ErrorKind::IsADirectory.into()));
+    }
+    let total = meta.is_file().then_some(meta.len());
+    Ok(Box::pin(AssertAsync::new(Counted::new(file, total))))
 }

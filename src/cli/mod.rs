@@ -35,6 +35,7 @@ mod log_socket;
 mod logger;
 mod logs;
 mod node;
+mod progress;
 mod run;
 mod serve;
 mod surroundings;
@@ -93,7 +94,7 @@ fn perform(
     let around = || surroundings::read(variables);
     match *command {
         Command::Version(args) => version::version(&args, console),
-        Command::Serve(args) => serve::serve(args, around()),
+        Command::Serve(args) => serve::serve(args, around(), console),
         Command::Run(args) => run::run(&args, around(), console),
         Command::Job(args) => job::job(&args, around(), console),
         Command::Node(args) => node::node(&args, around(), console),

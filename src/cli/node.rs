@@ -1,10 +1,11 @@
 //! `codling node list|describe`.
 
-use super::client::{Client, segment};
+use super::client::{Client, ClientError, Reply, segment};
 use super::commands::{Node, NodeCommand, NodeDescribe, NodeList};
 use super::console::{Console, plain};
 use super::surroundings::raw;
 use super::table::Table;
+use super::watch::{View, watch};
 use super::{CliError, Ended};
 use crate::config::Surroundings;
 use serde::Deserialize;
@@ -29,11 +30,25 @@ pub(super) fn node(
 }
 
 fn list(args: &NodeList, client: &Client, console: &mut Console) -> Result<Ended, CliError> {
-    let reply = client.get("/nodes")?;
+    let ask = || client.get("/nodes");
+    if args.watch {
+        let view = if args.json {
+            View::Json
+        } else {
+            View::Table(&table)
+        };
+        return watch(&ask, &view, console);
+    }
+    let reply = ask()?;
     if args.json {
         console.out(&reply.line())?;
-        return Ok(Ended::WELL);
+    } else {
+        console.table(&table(&reply)?)?;
     }
+    Ok(Ended::WELL)
+}
+
+fn table(reply: &Reply) -> Result<Table, ClientError> {
     let nodes: Nodes = reply.decode()?;
     let mut table = Table::new(&["NODE", "NAME", "STATUS", "JOBS", "FREE", "CONDITIONS"]);
     for node in nodes.nodes.iter().flatten() {
@@ -54,8 +69,7 @@ fn list(args: &NodeList, client: &Client, console: &mut Console) -> Result<Ended
             &or_dash(&codes.join(" ")),
         ]);
     }
-    console.out(table.render().as_bytes())?;
-    Ok(Ended::WELL)
+    Ok(table)
 }
 
 fn describe(

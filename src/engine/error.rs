@@ -26,7 +26,7 @@ pub enum EngineError {
         source: io::Error,
     },
     /// The socket exists, but this user may not use it. Not the same as absent.
-    #[error("no permission to use the engine socket {}: {hint}", path.display())]
+    #[error("no permission to use the engine socket {}", path.display())]
     PermissionDenied {
         /// Which socket.
         path: PathBuf,
@@ -199,6 +199,8 @@ pub struct Skipped {
     pub origin: String,
     /// Why it was not used.
     pub reason: String,
+    /// How to be let in, if it is there and this user may not use it.
+    pub permission: Option<String>,
 }
 
 fn list(skipped: &[Skipped]) -> String {
@@ -240,6 +242,18 @@ impl EngineError {
             | Self::EndUnknown { .. }
             | Self::EndedWithEngine { .. }
             | Self::Source(_) => false,
+        }
+    }
+
+    /// How to be let in by an engine that is there and that this user may not use; `None` where that is not what is wrong.
+    #[must_use]
+    pub fn permission(&self) -> Option<&str> {
+        match self {
+            Self::PermissionDenied { hint, .. } => Some(hint),
+            Self::NoEngine { skipped } => skipped
+                .iter()
+                .find_map(|skipped| skipped.permission.as_deref()),
+            _ => None,
         }
     }
 

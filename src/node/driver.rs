@@ -36,6 +36,8 @@ pub enum NodeEvent {
     EngineAway {
         /// What was tried.
         why: String,
+        /// How to be let in, if it is there and this user may not use it.
+        permission: Option<String>,
     },
     /// The store failed; existing containers go on.
     StoreFailed {
@@ -300,7 +302,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     }
 
     fn engine(&mut self, news: EngineNews, now: Now) {
-        let (seen, fact, event) = match news {
+        let (seen, told, fact, event) = match news {
             EngineNews::Found {
                 number,
                 facts,
@@ -312,18 +314,23 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                     facts: facts.clone(),
                     containers,
                 };
-                (Ok(facts), fact, event)
+                let told = NodeEvent::EngineFound(facts.clone());
+                (Ok(facts), told, fact, event)
             }
-            EngineNews::Away { why } => {
-                let fact = Fact::EngineAway { why: why.clone() };
-                (Err(why.clone()), fact, Event::EngineAway { why })
+            EngineNews::Away { why, permission } => {
+                let fact = Fact::EngineAway {
+                    why: why.clone(),
+                    permission: permission.clone(),
+                };
+                let told = NodeEvent::EngineAway {
+                    why: why.clone(),
+                    permission,
+                };
+                (Err(why.clone()), told, fact, Event::EngineAway { why })
             }
         };
         if self.engine.as_ref() != Some(&seen) {
-            (self.tell)(match &seen {
-                Ok(facts) => NodeEvent::EngineFound(facts.clone()),
-                Err(why) => NodeEvent::EngineAway { why: why.clone() },
-            });
+            (self.tell)(told);
             self.engine = Some(seen);
         }
         self.note(fact, now);
@@ -332,7 +339,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
 
     fn deadline(&mut self, now: Now) -> Result<(), NodeError> {
         match &mut self.deciders {
-            Deciders::Working { agent, .. } => agent.handle(Event::Timeout, now),
+            Deciders::Working { .. } => self.event(Event::Timeout, now),
             Deciders::Rebuilding { reopen_at_ms, .. } => {
                 if reopen_at_ms.is_some_and(|at| at <= now.boot_ms) {
                     *reopen_at_ms = None;

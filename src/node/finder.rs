@@ -25,7 +25,11 @@ pub(super) enum EngineNews {
         containers: Vec<Found>,
     },
     /// It does not; looked for again by itself.
-    Away { why: String },
+    Away {
+        why: String,
+        /// How to be let in, if it is there and this user may not use it.
+        permission: Option<String>,
+    },
 }
 
 /// At most one search at a time.
@@ -114,6 +118,7 @@ async fn search(
                 if news
                     .send(EngineNews::Away {
                         why: error.to_string(),
+                        permission: error.permission().map(str::to_owned),
                     })
                     .await
                     .is_err()

@@ -106,7 +106,7 @@ impl Recent {
                 "engine found, look {number}: {} containers",
                 containers.len()
             )),
-            Input::Engine(EngineNews::Away { why }) => note(format_args!("engine away: {why}")),
+            Input::Engine(EngineNews::Away { why, .. }) => note(format_args!("engine away: {why}")),
             Input::Store(StoreReport::CommitDone { seq }) => {
                 note(format_args!("commit {seq} done"))
             }

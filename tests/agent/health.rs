@@ -46,6 +46,7 @@ fn an_absent_engine_is_told_since_when_it_has_been_away_not_since_the_last_look(
     });
     let away = |why: &str| Fact::EngineAway {
         why: why.to_owned(),
+        permission: None,
     };
     let began = health.note(away("nobody listens"), at(1_000, Some(1_001_000)));
     assert!(
@@ -71,6 +72,7 @@ fn a_clock_that_is_set_later_ends_its_condition_and_dates_the_others() {
     health.note(
         Fact::EngineAway {
             why: "x".to_owned(),
+            permission: None,
         },
         unset,
     );

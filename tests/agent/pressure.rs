@@ -1,7 +1,7 @@
 //! A board under strain declines for now, and takes the job when it has recovered.
 
 use super::bench::*;
-use codling::agent::Event;
+use codling::agent::{ActivityResult, Event};
 use codling::model::*;
 
 fn hot() -> BoardReading {
@@ -102,4 +102,36 @@ fn without_memory_limits_a_second_job_waits_for_the_end_of_the_first() {
     bench.hear(OTHER, ask("e-2", &plain()));
     let turn = bench.hear(OTHER, accept_bid("e-2"));
     assert_eq!(begun(&turn), None, "one job at a time");
+}
+
+#[test]
+fn an_accepted_job_that_waited_starts_only_when_the_board_is_well_again() {
+    let mut bench = Bench::fresh();
+    let whole = job("1", Timeouts::default());
+    bench.event(Event::Board(BoardReading::default()));
+    let run = bench.run_for_other("e-1", &whole);
+    bench.hear(OTHER, ask("e-2", &whole));
+    bench.hear(OTHER, accept_bid("e-2"));
+    bench.now.boot_ms += 2_000;
+    let ended = Event::Done {
+        id: run,
+        result: ActivityResult::Ran(Ok(output(0))),
+    };
+    assert!(bench.wants_board(&ended), "the next may start with it");
+    bench.event(Event::Board(hot()));
+    let turn = bench.event(ended);
+    assert_eq!(begun(&turn), None, "the bid is of a cooler minute");
+    for _ in 0..3 {
+        let turn = bench.wait_until(bench.next_deadline_ms().expect("it is looked at again"));
+        assert_eq!(begun(&turn), None, "it is still hot");
+    }
+    assert!(bench.wants_board(&Event::Timeout));
+    bench.event(Event::Board(BoardReading::default()));
+    let (id, _) = (0..10)
+        .find_map(|_| {
+            let look_at = bench.next_deadline_ms().expect("and again");
+            begun(&bench.wait_until(look_at))
+        })
+        .expect("now it starts");
+    assert_eq!(id.execution, ExecutionId::from("e-2"));
 }

@@ -12,7 +12,7 @@ const SCREEN: usize = 36;
 /// Lines of `serve`'s page: a line for each flag.
 const SCREEN_SERVE: usize = 60;
 /// Columns of any terminal.
-const COLUMNS: usize = 82;
+const COLUMNS: usize = 80;
 
 #[test]
 fn help_pages_are_the_golden_ones() {

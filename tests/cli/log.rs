@@ -51,6 +51,35 @@ fn json_is_one_object_a_line_from_the_first_to_the_last() {
 }
 
 #[test]
+fn what_ends_a_node_is_told_in_the_format_of_its_log() {
+    let scratch = tempfile::tempdir().unwrap();
+    let first = serve_on(scratch.path(), &scratch.path().join("no.sock"), &[]).start();
+    first.says("ready; run a job with: ");
+    for level in ["info", "off"] {
+        let flags = ["--log-format", "json", "--log-level", level];
+        let ended = serve_on(scratch.path(), &scratch.path().join("no.sock"), &flags).run();
+        assert_eq!(ended.code, 3, "{}", ended.err);
+        let read = |line| serde_json::from_str::<serde_json::Value>(line).expect(line);
+        let lines: Vec<serde_json::Value> = ended.err.lines().map(read).collect();
+        let [.., cause, fix] = lines.as_slice() else {
+            panic!("two lines are missing: {}", ended.err);
+        };
+        assert_eq!(
+            (&cause["level"], &fix["level"]),
+            (&"error".into(), &"error".into())
+        );
+        assert!(
+            cause["message"].as_str().unwrap().contains("is in use by"),
+            "{cause}"
+        );
+        assert!(
+            fix["message"].as_str().unwrap().contains("--data-dir"),
+            "{fix}"
+        );
+    }
+}
+
+#[test]
 fn the_journal_gets_priorities_and_no_times_and_a_file_that_it_is_not_gets_times() {
     let scratch = tempfile::tempdir().unwrap();
     for (named, is_journal) in [(0, true), (1, false)] {

@@ -65,6 +65,35 @@ fn a_watched_list_is_a_line_for_each_change_and_ends_well_on_an_interrupt() {
 }
 
 #[test]
+fn watched_nodes_are_a_line_for_each_change() {
+    let nodes = |status: &str| {
+        json!({ "Nodes": [{ "Membership": status, "Info": {
+            "NodeID": "12D3KooWJsEZUE9kCrzo5giyzaHMmwHTZH4TACCrcpbKzuVW6PQ6", "Labels": { "name": "pi" },
+        } }] })
+    };
+    let mut asked = 0;
+    let api = FakeApi::start(move |_| {
+        asked += 1;
+        Say::Json(200, nodes(if asked < 3 { "PENDING" } else { "APPROVED" }))
+    });
+    let running = Program::new(&["node", "list", "--watch"])
+        .api(api.addr)
+        .start();
+    wait::until("the change is shown", || {
+        let out = running.out();
+        if out.contains("APPROVED") {
+            Ok(())
+        } else {
+            Err(out)
+        }
+    });
+    running.signal(rustix::process::Signal::INT);
+    let ended = running.ended();
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert_eq!(ended.out.lines().count(), 3, "{}", ended.out);
+}
+
+#[test]
 fn a_watch_without_a_node_ends_as_a_list_does() {
     let ended = Program::new(&["job", "list", "--watch", "--api-port", "1"]).run();
     assert_eq!(ended.code, 1);
@@ -72,6 +101,29 @@ fn a_watch_without_a_node_ends_as_a_list_does() {
         ended.err.contains("start one with: codling serve"),
         "{}",
         ended.err
+    );
+}
+
+#[test]
+fn nodes_are_cut_to_the_terminal_and_their_ids_never() {
+    let id = "12D3KooWJsEZUE9kCrzo5giyzaHMmwHTZH4TACCrcpbKzuVW6PQ6";
+    let api = FakeApi::start(move |_| {
+        Say::Json(
+            200,
+            json!({ "Nodes": [{ "Membership": "APPROVED", "Info": {
+            "NodeID": id, "Labels": { "name": "a-name-of-many-letters" },
+            "Codling": { "Conditions": [{ "Code": "engine_away" }, { "Code": "under_voltage" }] },
+        } }] }),
+        )
+    });
+    let ended = on_a_terminal("node list", &api);
+    assert!(ended.out.contains(id), "{}", ended.out);
+    assert!(ended.out.contains("..."), "{}", ended.out);
+    let piped = Program::new(&["node", "list"]).api(api.addr).run();
+    assert!(
+        piped.out.contains("engine_away under_voltage"),
+        "{}",
+        piped.out
     );
 }
 

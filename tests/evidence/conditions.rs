@@ -8,6 +8,7 @@ use crate::support::wait;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// A board of files below a directory.
 struct Board(tempfile::TempDir);
@@ -135,6 +136,47 @@ fn a_weak_supply_and_an_absent_engine_are_shown_together_with_what_to_do() {
     engine.come_back();
     node.ended(&node.submit(&command("a", &["go"])));
     shows(&node, &["store_in_memory", "under_voltage", "throttled"]);
+}
+
+#[test]
+fn a_board_without_a_clock_runs_jobs_says_so_and_dates_nothing_until_it_has_one() {
+    let (dir, board) = (tempfile::tempdir().unwrap(), Board::raspberry_pi());
+    let engine = ScriptedEngine::start();
+    engine.image("a", Play::default());
+    // The board's image is of a later year than its clock shows.
+    let epoch = "usr/lib/clock-epoch";
+    board.write(epoch, "");
+    let later = SystemTime::now() + Duration::from_secs(366 * 86_400);
+    let file = fs::File::options()
+        .write(true)
+        .open(board.root().join(epoch));
+    file.unwrap().set_modified(later).unwrap();
+    let node = TestNode::start_in(dir.path(), &engine, board.root(), &[]);
+    let conditions = shows(&node, &["clock_unset"]);
+    let hint = conditions[0]["Hint"].as_str().unwrap();
+    assert!(hint.contains("timedatectl set-ntp true"), "{hint}");
+    let job = node.submit(&command("a", &["go"]));
+    let ended = node.ended(&job);
+    assert_eq!(ended["Job"]["State"]["StateType"], "Completed", "{ended:#}");
+    for args in [
+        &["job", "list"][..],
+        &["job", "describe", &job],
+        &["job", "history", &job],
+        &["job", "executions", &job],
+        &["node", "list"],
+        &["node", "describe"],
+    ] {
+        let told = Program::new(args).api(node.api).run();
+        assert_eq!(told.code, 0, "{args:?}: {}", told.err);
+        assert!(!told.out.contains("1970"), "{args:?}: {}", told.out);
+    }
+    drop(node);
+    fs::remove_file(board.root().join(epoch)).unwrap();
+    let node = TestNode::start_in(dir.path(), &engine, board.root(), &[]);
+    shows(&node, &[]);
+    let kept = node.ended(&job);
+    assert_eq!(kept["Job"]["State"]["StateType"], "Completed", "{kept:#}");
+    node.ended(&node.submit(&command("a", &["go"])));
 }
 
 #[test]

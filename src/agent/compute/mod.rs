@@ -17,7 +17,7 @@ mod timers;
 
 use super::bidding::EngineView;
 use super::mail::Desk;
-use super::pressure::READING_FRESH_MS;
+use super::pressure::{self, READING_FRESH_MS};
 use super::retry::Retry;
 use super::{
     Activity, ActivityId, AgentConfig, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes,
@@ -43,6 +43,9 @@ const FIND_PACE_MS: u64 = 5_000;
 /// that changes the engine is awaited for 30 s).
 const LATE_CALL_MS: u64 = 45_000;
 
+/// How soon the board is looked at again when the next execution waits for it: what is hot or short changes in such times.
+const SPARE_PACE_MS: u64 = 10_000;
+
 /// Executions and their capacity. See the module's text.
 #[derive(Debug)]
 pub(crate) struct Compute {
@@ -67,6 +70,8 @@ pub(crate) struct Compute {
     find_at: Option<Deadline>,
     /// When to ask it once more for what came late.
     late_at: Option<Deadline>,
+    /// When to look whether the board can spare what the next execution needs, while it cannot.
+    spare_at: Option<Deadline>,
     ended: BTreeSet<ExecutionId>,
     ended_order: VecDeque<ExecutionId>,
     /// Executions of this node's own jobs that jobs.db does not hold.
@@ -200,6 +205,7 @@ impl Compute {
             found_at_ms: None,
             find_at: None,
             late_at: None,
+            spare_at: None,
             ended: BTreeSet::new(),
             ended_order: VecDeque::new(),
             orphans: BTreeSet::new(),
@@ -242,6 +248,11 @@ impl Compute {
             census.outbox += u64::from(matches!(held.phase, Phase::Ended { .. }));
         }
         census.ended.clone_from(&self.ended_by);
+    }
+
+    /// Whether executions wait for room.
+    pub(crate) fn has_queue(&self) -> bool {
+        !self.queue.is_empty()
     }
 
     /// Whether the last reading of the board is too old to judge by.
@@ -306,8 +317,10 @@ impl Compute {
         )
     }
 
-    /// Prepares queued executions, first come first served, as far as capacity goes.
+    /// Prepares queued executions, first come first served, as far as capacity goes and as long as the board is well:
+    /// the bid may be of another hour. What was accepted waits for the board as it waits for the engine.
     fn start_ready(&mut self, desk: &mut Desk<'_>) {
+        self.spare_at = None;
         let EngineView::Here(facts) = &self.engine else {
             return;
         };
@@ -332,6 +345,12 @@ impl Compute {
                 continue;
             };
             let resources = held.record.resources;
+            if let Some((_, board)) = &self.board
+                && pressure::check(board, &resources).is_err()
+            {
+                self.spare_at = Some(Deadline(desk.now.boot_ms + SPARE_PACE_MS));
+                return;
+            }
             if self.capacity.holders() >= holders_max
                 || self.capacity.reserve(&id, resources).is_err()
             {

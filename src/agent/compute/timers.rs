@@ -21,7 +21,10 @@ impl Compute {
             | Phase::Publishing { .. }
             | Phase::Discarding { .. } => None,
         });
-        held.chain(self.find_at).chain(self.late_at).min()
+        held.chain(self.find_at)
+            .chain(self.late_at)
+            .chain(self.spare_at)
+            .min()
     }
 
     /// Does what is due.
@@ -33,6 +36,9 @@ impl Compute {
         }
         self.held
             .retain(|_, held| !matches!(held.phase, Phase::Bidding { until } if until <= now));
+        if self.spare_at.is_some_and(|at| at <= now) {
+            self.start_ready(desk);
+        }
         let mut impatient: Vec<ExecutionId> = Vec::new();
         for (id, held) in &mut self.held {
             match &mut held.phase {

@@ -24,8 +24,16 @@ pub(in crate::cli) enum NodeCommand {
 
 /// show this node and those that it is connected to
 #[derive(FromArgs, ArgsInfo)]
-#[argh(subcommand, name = "list", example = "codling node list")]
+#[argh(
+    subcommand,
+    name = "list",
+    example = "codling node list",
+    example = "codling node list --watch"
+)]
 pub(in crate::cli) struct NodeList {
+    /// show it again whenever it changes, until Ctrl-C
+    #[argh(switch)]
+    pub(in crate::cli) watch: bool,
     /// print the API's JSON
     #[argh(switch)]
     pub(in crate::cli) json: bool,

@@ -101,8 +101,8 @@ impl ArgsInfo for Serve {
             ],
             flags: &SERVE_FLAG_INFO,
             notes: &[
-                "Each flag has a variable: --api-port is CODLING_API_PORT. A flag beats a variable.",
-                "Upstream's variables work too, among them BACALHAU_DIR, DOCKER_HOST and LOG_LEVEL.",
+                "Each flag has a variable: --api-port is CODLING_API_PORT. Flags beat variables.",
+                "Upstream's variables work too: BACALHAU_DIR, DOCKER_HOST, LOG_LEVEL and others.",
             ],
             ..CommandInfoWithArgs::default()
         }

@@ -14,7 +14,7 @@ use crate::board::BootClock;
 use crate::node::LogCounts;
 use fold::{Fold, Told};
 use line::Stamp;
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +35,16 @@ pub(super) fn install(level: LevelFilter, style: Style, clock: BootClock, counts
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(level);
     }
+}
+
+/// A line about what ends the process, in the format of its log and whatever its level.
+pub(super) fn last_line(style: Style, clock: BootClock, text: &str) -> String {
+    let told = Told {
+        level: Level::Error,
+        text: line::bounded(text).to_owned(),
+        repeated: None,
+    };
+    style.line(&told, &stamp(clock)) + "\n"
 }
 
 struct Logger {
@@ -87,7 +97,7 @@ impl Logger {
     fn write(&self, told: &[Told]) {
         let mut stderr = std::io::stderr().lock();
         for told in told {
-            let mut text = self.style.line(told, &self.stamp());
+            let mut text = self.style.line(told, &stamp(self.clock));
             text.push('\n');
             // Without stderr there is nobody to tell, but for the count.
             let counter = match stderr.write_all(text.as_bytes()) {
@@ -97,16 +107,16 @@ impl Logger {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
 
-    /// RFC 3339, or seconds since boot while the wall clock is not set.
-    fn stamp(&self) -> Stamp {
-        let now = self.clock.now();
-        match now.wall {
-            Some(wall) => Stamp::Wall(
-                humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(wall.0))
-                    .to_string(),
-            ),
-            None => Stamp::Boot(now.boot_ms),
-        }
+/// RFC 3339, or seconds since boot while the wall clock is not set.
+fn stamp(clock: BootClock) -> Stamp {
+    let now = clock.now();
+    match now.wall {
+        Some(wall) => Stamp::Wall(
+            humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(wall.0))
+                .to_string(),
+        ),
+        None => Stamp::Boot(now.boot_ms),
     }
 }

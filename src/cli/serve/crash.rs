@@ -4,6 +4,7 @@
 //! aborts, in every build, and the init system starts the node again, which tells of it.
 
 use crate::board::BootClock;
+use crate::config::Surroundings;
 use crate::node::{CRASH_BYTES_MAX, CRASH_FILE, Recent};
 use std::backtrace::Backtrace;
 use std::fmt::Write as _;
@@ -122,7 +123,26 @@ fn keep(data_dir: &Path, report: &str) -> io::Result<()> {
 
 /// A debug build panics when its engine goes away if this variable is set, so that tests see what a real crash leaves.
 #[cfg(debug_assertions)]
-pub(super) const PLANTED: Option<&str> = Some("CODLING_TEST_PANIC");
+const PLANTED: Option<&str> = Some("CODLING_TEST_PANIC");
 /// No such thing in a release.
 #[cfg(not(debug_assertions))]
-pub(super) const PLANTED: Option<&str> = None;
+const PLANTED: Option<&str> = None;
+
+/// Whether a crash is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Planted {
+    /// Nobody asks.
+    Nowhere,
+    /// When no engine answers.
+    WhenTheEngineGoes,
+}
+
+impl Planted {
+    /// As the environment says.
+    pub(super) fn read(around: &Surroundings) -> Self {
+        match PLANTED.and_then(|name| around.variable(name)) {
+            Some(_) => Self::WhenTheEngineGoes,
+            None => Self::Nowhere,
+        }
+    }
+}

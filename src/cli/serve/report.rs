@@ -98,14 +98,14 @@ impl Report {
                 }
                 self.engine = EngineTold::Found;
             }
-            NodeEvent::EngineAway { why } => {
+            NodeEvent::EngineAway { why, permission } => {
                 match self.engine {
                     EngineTold::Nothing => {
                         log::warn!("{why}; the node looks again by itself");
-                        log::warn!(
-                            "{}",
+                        let hint = permission.clone().unwrap_or_else(|| {
                             engine_hint(Path::new("/"), self.uid, &self.socket_origin)
-                        );
+                        });
+                        log::warn!("{hint}");
                     }
                     EngineTold::Found => log::warn!("the engine is away: {why}"),
                     EngineTold::Away => {}

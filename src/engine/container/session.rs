@@ -21,18 +21,19 @@ pub(super) async fn open_first(
 ) -> Result<EngineProfile, EngineError> {
     let mut skipped = Vec::new();
     for candidate in candidates {
-        let error = match &candidate.unusable {
-            Some(reason) => reason.clone(),
+        let (reason, permission) = match &candidate.unusable {
+            Some(reason) => (reason.clone(), None),
             None => match open(candidate, patience).await {
                 Ok(profile) => return Ok(EngineProfile { skipped, ..profile }),
                 Err(error) if candidates.len() == 1 => return Err(error),
-                Err(error) => reason(&error),
+                Err(error) => (reason(&error), error.permission().map(str::to_owned)),
             },
         };
         skipped.push(Skipped {
             path: candidate.path.clone(),
             origin: candidate.origin.clone(),
-            reason: error,
+            reason,
+            permission,
         });
     }
     Err(EngineError::NoEngine { skipped })
@@ -49,7 +50,7 @@ fn reason(error: &EngineError) -> String {
         EngineError::NotReachable { source, .. } | EngineError::NoDescriptor { source, .. } => {
             source.to_string()
         }
-        EngineError::PermissionDenied { hint, .. } => format!("permission denied: {hint}"),
+        EngineError::PermissionDenied { .. } => "permission denied".to_owned(),
         other => other.to_string(),
     }
 }
