@@ -63,6 +63,10 @@ pub(super) enum ApiError {
     HeadGarbled,
     #[error("the request's Content-Type must be application/json, not \"{found}\"")]
     NotJson { found: String },
+    #[error(
+        "the request body has the Content-Encoding \"{found}\", and bodies are read as they are"
+    )]
+    Encoded { found: String },
     #[error("{0}")]
     BadRequest(String),
     /// All problems of a submission, one a line.
@@ -219,6 +223,12 @@ impl ApiError {
                 "UnsupportedMediaType",
                 API,
                 "send the header Content-Type: application/json and a JSON document",
+            ),
+            Self::Encoded { .. } => row(
+                415,
+                "UnsupportedMediaType",
+                API,
+                "send the JSON document itself, without Content-Encoding",
             ),
             Self::BadRequest(_) => row(
                 400,

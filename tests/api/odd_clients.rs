@@ -405,4 +405,14 @@ fn a_body_is_one_document_of_one_type() {
         .client()
         .send("PUT", JOBS, &[JSON], b"{\"Job\":{\"Name\":\"caf\xe9\"}}");
     assert_eq!(latin.status, 400);
+    for (encoding, status) in [("identity", 200), ("gzip", 415)] {
+        let headers = [JSON, ("Content-Encoding", encoding)];
+        let body = super::support::recorded("submit-request");
+        let reply = server.client().send("PUT", JOBS, &headers, body.as_bytes());
+        assert_eq!(reply.status, status, "{reply:?}");
+        if status == 415 {
+            let message = reply.refused(415, "UnsupportedMediaType");
+            assert!(message.contains("\"gzip\""), "{message}");
+        }
+    }
 }

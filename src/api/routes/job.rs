@@ -9,7 +9,7 @@ use crate::api::error::{ApiError, Asked};
 use crate::api::wire::{self, Envelope, Json, read_submission};
 use crate::model::{ApiReply, ApiRequest, Job, JobId, JobRecord, JobState, Stored};
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 
 /// Headers whose value is kept in a job's meta, and the key.
 const CLIENT_META: [(HeaderName, &str); 2] = [
@@ -99,12 +99,17 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let kind = content_type.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/json") {
-        return Ok(());
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::NotJson {
+            found: content_type.to_owned(),
+        });
     }
-    Err(ApiError::NotJson {
-        found: content_type.to_owned(),
-    })
+    match header_text(headers.get(CONTENT_ENCODING)) {
+        coded if !matches!(coded.as_str(), "" | "identity") => {
+            Err(ApiError::Encoded { found: coded })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Shows one job, with its executions and history if asked for.
