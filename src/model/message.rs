@@ -14,7 +14,7 @@
 //! ```
 //! Every message may be lost, repeated or late; whoever waits for an answer says it again.
 
-use super::{BidVerdict, ExecutionId, ExecutionState, Job, Outcome, PullNews};
+use super::{BidVerdict, ExecutionId, ExecutionState, Job, Outcome, PullNews, Resources};
 use minicbor::{Decode, Encode};
 
 /// One thing said about one execution.
@@ -63,6 +63,9 @@ pub enum Message {
         /// Which execution.
         #[n(0)]
         execution: ExecutionId,
+        /// What was set aside for it.
+        #[n(1)]
+        resources: Option<Resources>,
     },
     /// Compute: I know nothing of it; ask again.
     #[n(5)]
@@ -126,7 +129,7 @@ impl Message {
             | Self::Bid { execution, .. }
             | Self::AcceptBid { execution }
             | Self::RejectBid { execution }
-            | Self::Accepted { execution }
+            | Self::Accepted { execution, .. }
             | Self::Unknown { execution }
             | Self::Progress { execution, .. }
             | Self::Cancel { execution }

@@ -16,6 +16,11 @@ fn a_submission_stores_its_job_with_the_execution_and_the_acceptance_as_promises
     );
     assert_eq!(job.executions.len(), 1);
     assert_eq!(job.executions[0].id, execution.id);
+    assert_eq!(execution.resources.cpu_millis, 100);
+    assert_eq!(
+        job.executions[0].allocated, execution.resources,
+        "what was set aside is shown"
+    );
     assert!(matches!(reply(&turn), ApiReply::Submitted { .. }));
 }
 

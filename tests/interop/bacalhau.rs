@@ -58,6 +58,11 @@ fn on_a_fresh_home_it_logs_in_by_itself_and_runs_a_job_to_its_end() {
         "{executions:#}"
     );
     assert_eq!(executions[0]["RunOutput"]["ExitCode"], 3);
+    let set_aside = &executions[0]["AllocatedResources"]["Tasks"]["main"];
+    assert!(
+        set_aside["CPU"].is_number() && set_aside["Memory"].is_number(),
+        "{executions:#}"
+    );
     assert_eq!(executions[0]["NodeID"], node.id.as_str());
     let history = cli.json(&["job", "history", id, "--output", "json"]);
     let last = history.as_array().and_then(|items| items.last()).unwrap();
@@ -207,4 +212,40 @@ fn it_shows_and_follows_what_a_job_prints_to_its_end() {
     ]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.out.contains("printed-by-the-job"), "{ran:?}");
+}
+
+#[test]
+fn it_compares_a_file_with_the_job_of_its_name_and_runs_a_version_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, cli) = start(&dir);
+    let file = dir.path().join("job.yaml");
+    let path = file.display().to_string();
+    let write = |said: &str| {
+        let engine = format!(
+            "{{Type: docker, Params: {{Image: \"{IMAGE}\", Parameters: [\"echo\", \"{said}\"]}}}}"
+        );
+        let job =
+            format!("Name: compared\nType: batch\nTasks: [{{Name: main, Engine: {engine}}}]\n");
+        fs::write(&file, job).unwrap();
+    };
+    write("one");
+    let submitted = cli.run(&["job", "run", "--id-only", "--wait=false", &path]);
+    assert_eq!(submitted.code, 0, "{submitted:?}");
+    let id = submitted.out.lines().last().unwrap().to_owned();
+    node.ended(&id);
+    let same = cli.run(&["job", "run", "--dry-run", &path]);
+    assert!(same.code == 0 && same.says("No diff detected"), "{same:?}");
+    write("two");
+    let changed = cli.run(&["job", "run", "--dry-run", &path]);
+    assert_eq!(changed.code, 0, "{changed:?}");
+    for line in [
+        "- Tasks[0].Engine.Params.Parameters[1]: \"one\"",
+        "+ Tasks[0].Engine.Params.Parameters[1]: \"two\"",
+    ] {
+        assert!(changed.out.contains(line), "{line}: {changed:?}");
+    }
+    let again = cli.run(&["job", "rerun", "--id-only", "--wait=false", "compared"]);
+    assert!(again.code == 0 && again.out.contains(&id), "{again:?}");
+    let versions = cli.json(&["job", "versions", &id, "--output", "json"]);
+    assert_eq!(versions.as_array().map(Vec::len), Some(2), "{versions:#}");
 }

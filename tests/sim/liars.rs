@@ -92,7 +92,10 @@ impl World {
             },
             3 => Message::AcceptBid { execution },
             4 => Message::RejectBid { execution },
-            5 => Message::Accepted { execution },
+            5 => Message::Accepted {
+                execution,
+                resources: None,
+            },
             6 => Message::Unknown { execution },
             7 => Message::Progress {
                 execution,
@@ -140,7 +143,10 @@ impl World {
                 execution,
                 verdict: BidVerdict::Accepted,
             },
-            Message::AcceptBid { .. } if self.seed.once_in(2) => Message::Accepted { execution },
+            Message::AcceptBid { .. } if self.seed.once_in(2) => Message::Accepted {
+                execution,
+                resources: None,
+            },
             Message::Bid { .. } if self.seed.once_in(2) => Message::AcceptBid { execution },
             _ if self.liar.lies < LIES_MAX && self.seed.once_in(2) => {
                 self.liar.lies += 1;

@@ -318,7 +318,7 @@ impl World {
                 let wanted = planned.desired != DesiredState::Stopped;
                 wanted.then_some("that it is to stop is not durable")
             }
-            Message::Accepted { execution } => match disk.execution(execution) {
+            Message::Accepted { execution, .. } => match disk.execution(execution) {
                 Some(record) if record.requester == *to => None,
                 _ => Some("the acceptance is not durable"),
             },

@@ -140,13 +140,9 @@ impl Compute {
             held.record.accepted = desk.now;
             *held = Held::new(held.record.clone(), Phase::Queued, desk.now);
             self.queue.push_back(id.clone());
+            let answer = how_it_stands(id, held);
             self.save(id, WriteKind::Promise);
-            desk.tell(
-                from,
-                Message::Accepted {
-                    execution: id.clone(),
-                },
-            );
+            desk.tell(from, answer);
             self.start_ready(desk);
         } else {
             let answer = how_it_stands(id, held);
@@ -256,6 +252,9 @@ fn how_it_stands(id: &ExecutionId, held: &Held) -> Message {
             execution,
             outcome: Box::new(outcome.clone()),
         },
-        _ => Message::Accepted { execution },
+        _ => Message::Accepted {
+            execution,
+            resources: Some(held.record.resources),
+        },
     }
 }

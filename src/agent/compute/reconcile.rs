@@ -48,8 +48,11 @@ impl Compute {
                 }
                 ComputeState::Accepted => {
                     // If its requester has stopped it meanwhile, it says so before anything is started.
-                    let execution = id.clone();
-                    desk.tell(&record.requester, Message::Accepted { execution });
+                    let message = Message::Accepted {
+                        execution: id.clone(),
+                        resources: Some(record.resources),
+                    };
+                    desk.tell(&record.requester, message);
                     Phase::Reconciling { after: self.finds }
                 }
                 ComputeState::Running { .. } | ComputeState::Publishing { .. } => {

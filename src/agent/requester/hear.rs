@@ -5,7 +5,7 @@ use super::{Requester, Wanted, advance};
 use crate::agent::mail::Desk;
 use crate::model::{
     BidVerdict, DesiredState, Execution, ExecutionId, ExecutionState, JobId, JobState, Message,
-    NodeId, Now, Outcome, PullNews, RejectReason, Topic, WriteKind,
+    NodeId, Now, Outcome, PullNews, RejectReason, Resources, Topic, WriteKind,
 };
 
 /// What is said of a job that has its first node.
@@ -39,7 +39,10 @@ impl Requester {
                 verdict: BidVerdict::Rejected(reason),
                 ..
             } => self.declined(&job, &id, reason, desk),
-            Message::Accepted { .. } => self.confirmed(&job, &id, desired, desk),
+            Message::Accepted { resources, .. } => {
+                self.set_aside(&job, &id, resources);
+                self.confirmed(&job, &id, desired, desk);
+            }
             Message::Pulling { news, .. } => self.pulling(&job, &id, &news, desk.now),
             Message::Progress { state, .. } => self.progressed(&job, &id, state, desk),
             Message::Unknown { .. } => self.unknown(&job, &id, desired, desk),
@@ -145,6 +148,16 @@ impl Requester {
         // Its container may be far from running: the image may have to be pulled.
         change_state(&mut live.record, JobState::Running, ACCEPTED, desk.now);
         self.save(job, kind);
+    }
+
+    /// What its node has set aside for an execution, to be shown; the save that follows keeps it.
+    fn set_aside(&mut self, job: &JobId, id: &ExecutionId, resources: Option<Resources>) {
+        let live = self.jobs.get_mut(job);
+        if let Some(execution) = live.and_then(|live| live.execution_mut(id))
+            && let Some(resources) = resources
+        {
+            execution.allocated = resources;
+        }
     }
 
     /// Its node is getting the image; until its container runs the execution is no further than accepted.
