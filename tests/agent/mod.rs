@@ -2,6 +2,7 @@
 //!
 //! The simulator plays whole fleets; here one agent is told one thing after another, so that a broken promise has a name.
 
+mod absence;
 mod bench;
 mod found;
 mod health;

@@ -1,6 +1,6 @@
 //! What requesters say.
 
-use super::{BID_MS, Compute, Held, Phase, Wish};
+use super::{ASK_PACE_MS, BID_MS, Compute, Held, Phase, Wish};
 use crate::agent::bidding::{self, EngineView, Offer};
 use crate::agent::mail::Desk;
 use crate::agent::{Activity, ActivityId, LIVE_MAX, Output};
@@ -58,10 +58,11 @@ impl Compute {
             );
             return;
         }
-        if matches!(self.engine, EngineView::Away { .. }) && self.may_find(desk.now) {
+        let is_due = self.find_due(ASK_PACE_MS) <= Deadline(desk.now.boot_ms);
+        if is_due && matches!(self.engine, EngineView::Away { .. }) {
             // It may have come back since: it is looked for first, so that the job need not be sent twice.
             self.engine = EngineView::Unknown;
-            self.find(desk);
+            self.find_now(desk);
         }
         if self.engine == EngineView::Unknown {
             // At most as many as may be held; the others' requesters say it again.

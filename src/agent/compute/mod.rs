@@ -39,6 +39,10 @@ const BID_MS: u64 = 10 * 60 * 1_000;
 /// How soon the engine is asked again what it has, when it keeps failing in between.
 const FIND_PACE_MS: u64 = 5_000;
 
+/// How soon a job has an engine that is away looked for again: who has just started it need not wait, and a burst of jobs
+/// makes one look.
+const ASK_PACE_MS: u64 = 1_000;
+
 /// How long after a start the engine is asked once more: what the process before sent it takes effect by then (a call
 /// that changes the engine is awaited for 30 s).
 const LATE_CALL_MS: u64 = 45_000;
@@ -296,25 +300,24 @@ impl Compute {
 
     /// Asks the engine what it has: now, or soon if it was asked just now.
     fn find(&mut self, desk: &mut Desk<'_>) {
-        if self.may_find(desk.now) {
-            self.found_at_ms = Some(desk.now.boot_ms);
-            self.find_at = None;
-            self.finds += 1;
-            desk.outputs.push(Output::Find { number: self.finds });
+        let due = self.find_due(FIND_PACE_MS);
+        if due <= Deadline(desk.now.boot_ms) {
+            self.find_now(desk);
         } else {
-            self.find_at = Some(self.find_due());
+            self.find_at = Some(due);
         }
     }
 
-    fn may_find(&self, now: Now) -> bool {
-        self.find_due() <= Deadline(now.boot_ms)
+    fn find_now(&mut self, desk: &mut Desk<'_>) {
+        self.found_at_ms = Some(desk.now.boot_ms);
+        self.find_at = None;
+        self.finds += 1;
+        desk.outputs.push(Output::Find { number: self.finds });
     }
 
-    fn find_due(&self) -> Deadline {
-        Deadline(
-            self.found_at_ms
-                .map_or(0, |at| at.saturating_add(FIND_PACE_MS)),
-        )
+    /// When the engine may be asked again at this pace.
+    fn find_due(&self, pace_ms: u64) -> Deadline {
+        Deadline(self.found_at_ms.map_or(0, |at| at.saturating_add(pace_ms)))
     }
 
     /// Prepares queued executions, first come first served, as far as capacity goes and as long as the board is well:

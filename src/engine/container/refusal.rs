@@ -23,7 +23,7 @@ const NO_COMMAND_WORDS: [&str; 5] = [
     "workdir",
 ];
 /// What engines, runtimes and the kernel say about limits and capabilities.
-const LIMIT_WORDS: [&str; 7] = [
+const LIMIT_WORDS: [&str; 8] = [
     "range of cpus",
     "minimum memory limit",
     "unable to set memory limit",
@@ -31,6 +31,7 @@ const LIMIT_WORDS: [&str; 7] = [
     "unknown capability",
     "error setting rlimit",
     "error setting cgroup config",
+    "container init was oom-killed",
 ];
 
 /// The error itself, or what the words of a `Refused` say.
@@ -71,6 +72,8 @@ mod tests {
             "Minimum memory limit allowed is 6MB",
             "runc: runc create failed: unable to start container process: error during container init: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted: OCI permission denied",
             "error setting cgroup config for procHooks process: unable to set memory limit to 1048576 (current usage: 2359296, peak usage: 2478080)",
+            // As runc 1.1 says it where the kernel tells (cgroup v2).
+            "runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)",
             "invalid CapAdd: unknown capability: \"CAP_BPF\"",
         ] {
             let error = refused(message);

@@ -60,6 +60,23 @@ struct Seats {
 pub(in crate::node) struct Followers {
     seats: Mutex<BTreeMap<ExecutionId, Seats>>,
     changed: Event,
+    courtesy: Courtesy,
+}
+
+/// How long an ended container is kept for followers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Courtesy {
+    late: Duration,
+    readers: Duration,
+}
+
+impl Default for Courtesy {
+    fn default() -> Self {
+        Self {
+            late: LATE_FOLLOWERS,
+            readers: READERS_MAX,
+        }
+    }
 }
 
 impl Followers {
@@ -105,13 +122,13 @@ impl Followers {
         };
         let all_read = async {
             if !log.stored_whole {
-                Timer::after(LATE_FOLLOWERS).await;
+                Timer::after(self.courtesy.late).await;
             }
             self.until(execution, |seats| (seats.taken == 0).then_some(()))
                 .await
         };
         let too_late = async {
-            Timer::after(READERS_MAX).await;
+            Timer::after(self.courtesy.readers).await;
         };
         all_read.or(too_late).await;
     }
@@ -185,5 +202,86 @@ impl Drop for Seat {
         }
         drop(seats);
         self.followers.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::{block_on, poll_once};
+    use std::pin::pin;
+
+    const FOR_EVER: Duration = Duration::MAX;
+
+    /// A log that is all in the stored output.
+    const WHOLE: EndedLog = EndedLog {
+        length: LogBytes {
+            stdout: 1,
+            stderr: 0,
+        },
+        cut: None,
+        stored_whole: true,
+    };
+    /// And one that is not.
+    const LONG: EndedLog = EndedLog {
+        stored_whole: false,
+        ..WHOLE
+    };
+
+    /// An execution that has ended with this log.
+    fn ended(late: Duration, readers: Duration, log: EndedLog) -> Arc<Followers> {
+        let followers = Followers {
+            courtesy: Courtesy { late, readers },
+            ..Followers::default()
+        };
+        followers.ended(&execution(), log);
+        Arc::new(followers)
+    }
+
+    fn execution() -> ExecutionId {
+        ExecutionId::from("e-1")
+    }
+
+    #[test]
+    fn a_container_is_kept_ten_seconds_for_late_followers_and_a_minute_for_those_who_read() {
+        let courtesy = Followers::default().courtesy;
+        assert_eq!(courtesy.late, Duration::from_secs(10));
+        assert_eq!(courtesy.readers, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn late_followers_are_waited_for_only_where_the_stored_output_is_not_all() {
+        block_on(async {
+            let whole = ended(FOR_EVER, FOR_EVER, WHOLE);
+            whole.done_with(&execution()).await;
+            let cut = ended(FOR_EVER, FOR_EVER, LONG);
+            assert_eq!(poll_once(pin!(cut.done_with(&execution()))).await, None);
+            let cut = ended(Duration::ZERO, FOR_EVER, LONG);
+            cut.done_with(&execution()).await;
+        });
+    }
+
+    #[test]
+    fn who_reads_is_waited_for_until_the_place_is_left_or_the_time_is_over() {
+        block_on(async {
+            let followers = ended(Duration::ZERO, FOR_EVER, WHOLE);
+            let seat = Seat::take(Arc::clone(&followers), execution());
+            let name = execution();
+            let mut done = pin!(followers.done_with(&name));
+            assert_eq!(poll_once(&mut done).await, None);
+            drop(seat);
+            done.await;
+
+            let followers = ended(Duration::ZERO, Duration::ZERO, WHOLE);
+            let _stuck = Seat::take(Arc::clone(&followers), execution());
+            followers.done_with(&execution()).await;
+        });
+    }
+
+    #[test]
+    fn an_execution_whose_end_was_not_seen_is_waited_for_by_nobody() {
+        let followers = Arc::new(Followers::default());
+        let _seat = Seat::take(Arc::clone(&followers), execution());
+        block_on(followers.done_with(&execution()));
     }
 }
