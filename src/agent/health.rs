@@ -223,8 +223,8 @@ impl Health {
     fn judge_clock(&mut self, now: Now, changes: &mut Vec<ConditionChange>) {
         let verdict = now.wall.is_none().then(|| {
             (
-                "the wall clock is not set: it shows a time before this program was made".to_owned(),
-                "set it, best by a time service: timedatectl set-ntp true; until then nothing has a date".to_owned(),
+                "the wall clock is not set: it shows a time before this system was made".to_owned(),
+                "set it, best by a time service (systemd: timedatectl set-ntp true; else ntpd or chrony); until then nothing has a date".to_owned(),
             )
         });
         self.judge(ConditionKind::ClockUnset, verdict, now, changes);

@@ -3,13 +3,15 @@
 /// Bytes of one value: a list of peers is cut, a path is not.
 const VALUE_MAX: usize = 4_096;
 /// Keys whose values are nobody's business, by a part of their name.
-const SECRET: [&str; 7] = [
+const SECRET: [&str; 9] = [
     "token",
     "secret",
     "passw",
+    "pwd",
+    "psk",
     "credential",
-    "apikey",
-    "api_key",
+    "key",
+    "auth",
     "private",
 ];
 /// What stands for a secret.
@@ -58,6 +60,7 @@ mod tests {
                 "room=kitchen,API_TOKEN=***,x=y",
             ),
             ("dbPassword=a=b", "dbPassword=***"),
+            ("wifi_psk=a,SSH-KEY=b", "wifi_psk=***,SSH-KEY=***"),
             ("tcp://user:pass@host:2375", "tcp://***@host:2375"),
             ("http://a@b@host/x", "http://***@host/x"),
             ("/etc/codling/token", "/etc/codling/token"),

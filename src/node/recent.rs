@@ -3,7 +3,7 @@
 use super::finder::EngineNews;
 use super::input::Input;
 use super::perform::News;
-use crate::agent::ActivityResult;
+use crate::agent::{ActivityResult, Progress};
 use crate::model::{ApiRequest, Now};
 use crate::store::StoreReport;
 use crate::swarm::HostEvent;
@@ -18,13 +18,23 @@ const TEXT_MAX: usize = 104;
 /// Events of one node, the oldest forgotten first. No text of a job gets here, only ids.
 #[derive(Debug, Default)]
 pub struct Recent {
-    events: Mutex<heapless::Deque<Happened, EVENTS_MAX>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    events: heapless::Deque<Happened, EVENTS_MAX>,
+    /// The latest request that only looks: of those that follow a job there are more than of anything else.
+    look: Option<Happened>,
 }
 
 #[derive(Clone, Debug)]
 struct Happened {
+    /// The last time.
     boot_ms: u64,
     text: heapless::String<TEXT_MAX>,
+    /// How often in a row.
+    times: u64,
 }
 
 impl fmt::Display for Happened {
@@ -35,7 +45,43 @@ impl fmt::Display for Happened {
             self.boot_ms / 1_000,
             self.boot_ms % 1_000,
             self.text
-        )
+        )?;
+        match self.times {
+            1 => Ok(()),
+            times => write!(f, " ({times} times)"),
+        }
+    }
+}
+
+impl Happened {
+    fn new(text: fmt::Arguments<'_>, now: Now) -> Self {
+        let mut happened = Self {
+            boot_ms: now.boot_ms,
+            text: heapless::String::new(),
+            times: 1,
+        };
+        // Cutting is not failing.
+        let _ = Cut(&mut happened.text).write_fmt(text);
+        happened
+    }
+
+    /// Counts another one that is the same; tells whether it was.
+    fn is_again(&mut self, other: &Self) -> bool {
+        let is_same = self.text == other.text;
+        if is_same {
+            self.times += 1;
+            self.boot_ms = other.boot_ms;
+        }
+        is_same
+    }
+}
+
+impl Kept {
+    /// All lines in the order of their times.
+    fn lines(&self) -> Vec<String> {
+        let mut all: Vec<&Happened> = self.events.iter().chain(&self.look).collect();
+        all.sort_by_key(|happened| happened.boot_ms);
+        all.into_iter().map(Happened::to_string).collect()
     }
 }
 
@@ -61,39 +107,55 @@ impl fmt::Write for Cut<'_> {
 impl Recent {
     /// Remembers an event.
     pub(super) fn note(&self, text: fmt::Arguments<'_>, now: Now) {
-        let mut happened = Happened {
-            boot_ms: now.boot_ms,
-            text: heapless::String::new(),
-        };
-        // Cutting is not failing.
-        let _ = Cut(&mut happened.text).write_fmt(text);
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if events.is_full() {
-            events.pop_front();
+        let happened = Happened::new(text, now);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = kept.events.back_mut();
+        if latest.is_some_and(|latest| latest.is_again(&happened)) {
+            return;
+        }
+        if kept.events.is_full() {
+            kept.events.pop_front();
         }
         // There is room now.
-        let _ = events.push_back(happened);
+        let _ = kept.events.push_back(happened);
+    }
+
+    /// Remembers a request that only looks, in the place of the one before.
+    fn note_look(&self, text: fmt::Arguments<'_>, now: Now) {
+        let happened = Happened::new(text, now);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = kept.look.as_mut();
+        if !latest.is_some_and(|latest| latest.is_again(&happened)) {
+            kept.look = Some(happened);
+        }
     }
 
     /// Remembers what a loop takes in.
     pub(super) fn note_input(&self, input: &Input, now: Now) {
         let note = |text: fmt::Arguments<'_>| self.note(text, now);
+        let look = |text: fmt::Arguments<'_>| self.note_look(text, now);
         match input {
             Input::Call(call) => match &call.request {
                 ApiRequest::Submit(_) => note(format_args!("request: submit")),
                 ApiRequest::Stop { job, .. } => note(format_args!("request: stop {job}")),
-                ApiRequest::Read { job } => note(format_args!("request: read {job}")),
+                ApiRequest::Read { job } => look(format_args!("request: read {job}")),
                 ApiRequest::Rerun { job, .. } => note(format_args!("request: rerun {job}")),
                 // The name is a user's word, which this is not the place for.
-                ApiRequest::Find { .. } => note(format_args!("request: find")),
-                ApiRequest::List(_) => note(format_args!("request: list")),
-                ApiRequest::NodeInfo => note(format_args!("request: node")),
-                ApiRequest::Evidence => note(format_args!("request: evidence")),
+                ApiRequest::Find { .. } => look(format_args!("request: find")),
+                ApiRequest::List(_) => look(format_args!("request: list")),
+                ApiRequest::NodeInfo => look(format_args!("request: node")),
+                ApiRequest::Evidence => look(format_args!("request: evidence")),
             },
-            Input::News(News::Progress { id, progress }) => note(format_args!(
-                "{} step {}: {progress:?}",
-                id.execution, id.step
-            )),
+            // Not which image: that is the job's.
+            Input::News(News::Progress { id, progress }) => match progress {
+                Progress::Started => {
+                    note(format_args!("{} step {}: started", id.execution, id.step))
+                }
+                Progress::Pulling(news) => note(format_args!(
+                    "{} step {}: pulls its image, {:?}",
+                    id.execution, id.step, news.stage
+                )),
+            },
             Input::News(News::Done { id, result }) => note(format_args!(
                 "{} step {}: {}",
                 id.execution,
@@ -139,15 +201,14 @@ impl Recent {
     /// All of them, oldest first, one line each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        events.iter().map(Happened::to_string).collect()
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.lines()
     }
 
     /// The same without waiting, for a thread that panicked and may hold the lock itself.
     #[must_use]
     pub fn lines_if_free(&self) -> Option<Vec<String>> {
-        let events = self.events.try_lock().ok()?;
-        Some(events.iter().map(Happened::to_string).collect())
+        Some(self.kept.try_lock().ok()?.lines())
     }
 }
 
@@ -195,6 +256,24 @@ mod tests {
         );
         assert!(lines.iter().all(|line| line.len() < TEXT_MAX + 20));
         assert_eq!(recent.lines_if_free(), Some(lines));
+    }
+
+    #[test]
+    fn those_who_only_look_and_what_repeats_itself_push_nothing_out() {
+        let recent = Recent::default();
+        recent.note(format_args!("request: submit"), at(0));
+        for number in 1..=100 {
+            recent.note(format_args!("deadline"), at(2 * number));
+            recent.note_look(format_args!("request: read j-1"), at(2 * number + 1));
+        }
+        assert_eq!(
+            recent.lines(),
+            [
+                "boot+0.000s request: submit",
+                "boot+0.200s deadline (100 times)",
+                "boot+0.201s request: read j-1 (100 times)"
+            ]
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::support::engine::{Play, Runs, ScriptedEngine};
 use crate::support::http;
 use crate::support::program::{Program, Running, serve_on};
+use crate::support::wait;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
@@ -53,6 +54,22 @@ fn a_running_node_gives_everything_but_secrets() {
     let answer = http::request(api, "PUT", "/api/v1/orchestrator/jobs", Some(&submission)).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
     engine.until("the job runs", |engine| engine.running() == 1);
+    let pulled = json!({"Job": {
+        "Type": "batch", "Count": 1, "Name": "pulled", "Tasks": [{
+            "Name": "main", "Engine": {"Type": "docker", "Params": {"Image": format!("b/{SECRET}")}},
+        }],
+    }});
+    let answer = http::request(api, "PUT", "/api/v1/orchestrator/jobs", Some(&pulled)).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    wait::until("the pull is among the events", || {
+        let debug = http::request(api, "GET", "/api/v1/agent/debug", None).unwrap();
+        let events = debug.body["Events"].to_string();
+        if events.contains("pulls its image") {
+            Ok(())
+        } else {
+            Err(events)
+        }
+    });
 
     let dir = scratch.path().display().to_string();
     let socket = engine.socket().display().to_string();

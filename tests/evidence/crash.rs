@@ -81,7 +81,7 @@ fn a_crash_leaves_one_report_with_what_happened_last_and_the_next_start_tells_of
         .unwrap();
     assert!(build.len() >= 16, "{build}");
     for event in [
-        ": Started",
+        ": started",
         ": ran, exit code 0",
         ": discarded",
         "request: submit",

@@ -22,6 +22,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// The crate whose lines are for operators; others are heard from `warn` up, and at `trace` in full.
 const OWN: &str = "codling";
+/// Whose lines from `info` down hold what passes through: a job's output. Never for a log.
+const TALKATIVE: [&str; 2] = ["tungstenite", "async_tungstenite"];
 
 /// Installs the logger of this process. A second call changes nothing.
 pub(super) fn install(level: LevelFilter, style: Style, clock: BootClock, counts: Arc<LogCounts>) {
@@ -57,8 +59,9 @@ struct Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let is_own = metadata.target().split("::").next() == Some(OWN);
-        let limit = if is_own || self.level == LevelFilter::Trace {
+        let target = metadata.target().split("::").next().unwrap_or_default();
+        let is_full = self.level == LevelFilter::Trace && !TALKATIVE.contains(&target);
+        let limit = if target == OWN || is_full {
             self.level
         } else {
             self.level.min(LevelFilter::Warn)
