@@ -3,7 +3,7 @@
 use super::error::Trouble;
 use super::tables::{EXECUTIONS, JOB_EXECUTIONS, JOB_VERSIONS, JOBS};
 use crate::model::{EarlierVersion, Execution, ExecutionRecord, Job, JobRecord};
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 use redb::TableHandle;
 
 /// What a job's row says of its parts in other tables; reading only this skips the record.
@@ -31,14 +31,6 @@ struct JobRow<T> {
     record: T,
     #[n(3)]
     versions: Option<Vec<u64>>,
-}
-
-/// The part of a record that a list shows.
-#[derive(Debug, Decode)]
-#[cbor(map)]
-struct JobOnly {
-    #[n(0)]
-    job: Job,
 }
 
 /// The part of a record that its head needs.
@@ -98,11 +90,31 @@ pub(super) fn decode_job(key: &str, bytes: &[u8]) -> Result<(JobHead, JobRecord)
     Ok((head, row.record))
 }
 
-/// The job of a row; the rest is skipped, which is most of the work.
+/// The number of `JobRow::record`, and in it that of `JobRecord::job`.
+const JOB_IN_ROW: [u32; 2] = [2, 0];
+
+/// The job of a row. What comes after it is not even passed over, for that would be most of the work.
 pub(super) fn decode_job_only(key: &str, bytes: &[u8]) -> Result<Job, Trouble> {
-    minicbor::decode::<JobRow<JobOnly>>(bytes)
-        .map(|row| row.record.job)
-        .map_err(|error| Trouble::record(JOBS.name(), key, error))
+    let job = || {
+        let mut row = Decoder::new(bytes);
+        for number in JOB_IN_ROW {
+            enter(&mut row, number)?;
+        }
+        row.decode()
+    };
+    job().map_err(|error| Trouble::record(JOBS.name(), key, error))
+}
+
+/// Goes to the value of `number` in the map that comes next.
+fn enter(row: &mut Decoder<'_>, number: u32) -> Result<(), minicbor::decode::Error> {
+    // Ours say how many entries follow; without that their end is no number, hence an error.
+    for _ in 0..row.map()?.unwrap_or(u64::MAX) {
+        if row.u32()? == number {
+            return Ok(());
+        }
+        row.skip()?;
+    }
+    Err(minicbor::decode::Error::missing_value(i64::from(number)))
 }
 
 pub(super) fn encode_version(key: &str, version: &EarlierVersion) -> Result<Vec<u8>, Trouble> {

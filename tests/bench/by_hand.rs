@@ -81,6 +81,15 @@ pub(super) fn run(kind: Kind, engine: &Path, image: &str) -> Timing {
         200,
     );
     let result = began.elapsed();
+    remove(engine, &id);
+    Timing {
+        result,
+        removed: began.elapsed(),
+    }
+}
+
+/// Removes a container, running or not.
+pub(super) fn remove(engine: &Path, id: &str) {
     expect(
         unix(
             engine,
@@ -90,10 +99,6 @@ pub(super) fn run(kind: Kind, engine: &Path, image: &str) -> Timing {
         ),
         204,
     );
-    Timing {
-        result,
-        removed: began.elapsed(),
-    }
 }
 
 /// What codling sends for the job that `Node::submit` describes.

@@ -1,6 +1,6 @@
 //! The smallest HTTP client that a measurement needs: one request a connection, read to the end.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -26,6 +26,54 @@ pub(super) fn unix(socket: &Path, method: &str, path: &str, body: Option<&Value>
     exchange(stream, method, path, body)
         .map(Answer::of)
         .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+}
+
+/// What an engine answers to a GET, head and all, as it comes.
+pub(super) fn unix_stream(socket: &Path, path: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+    stream
+}
+
+/// A connection that serves one request after the other.
+#[derive(Debug)]
+pub(super) struct KeptOpen(BufReader<TcpStream>);
+
+impl KeptOpen {
+    pub(super) fn to_loopback(port: u16) -> std::io::Result<Self> {
+        to_loopback(port).map(BufReader::new).map(Self)
+    }
+
+    /// Sends a body and returns the answer's status once all of the answer is there.
+    ///
+    /// # Errors
+    /// The node went away, or answers otherwise than with a `Content-Length`.
+    pub(super) fn put(&mut self, path: &str, body: &str) -> std::io::Result<u16> {
+        let length = body.len();
+        let request = format!(
+            "PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        self.0.get_mut().write_all(request.as_bytes())?;
+        let (mut status, mut length) = (None, None);
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line)?;
+            let line = line.trim_end().to_ascii_lowercase();
+            if let Some(code) = line.strip_prefix("http/1.1 ") {
+                status = code.split(' ').next().and_then(|code| code.parse().ok());
+            } else if let Some(text) = line.strip_prefix("content-length: ") {
+                length = text.parse().ok();
+            } else if line.is_empty() {
+                break;
+            }
+        }
+        let (Some(status), Some(length)) = (status, length) else {
+            return Err(std::io::ErrorKind::InvalidData.into());
+        };
+        self.0.read_exact(&mut vec![0; length])?;
+        Ok(status)
+    }
 }
 
 /// One request to a node on loopback.

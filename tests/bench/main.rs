@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! wall time   the same engine calls by hand and a job through a node, interleaved, on a private Podman and Docker
+//! logs        what a follower gets a second, against the engine's own log API
 //! memory      node, engine and monitor of one long job under a Podman that is started on demand
+//! list        of 10,000 stored jobs, and what it leaves in memory
+//! submissions acknowledged a second with 64 clients, against the appends that the disk can sync in one thread
 //! bytes       write_bytes of the node's process over many jobs
 //! syncs       counted from outside by strace: up to the start of the container, and from there to Completed
 //! ```
@@ -21,9 +24,12 @@ mod activator;
 mod by_hand;
 mod http;
 mod list;
+mod logs;
 mod memory;
 mod node;
+mod submissions;
 mod syncs;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use by_hand::Kind;
 use node::Node;
+use table::Table;
 
 /// Pairs of runs when `CODLING_BENCH_PAIRS` does not say otherwise: enough for a stable median.
 const PAIRS: usize = 30;
@@ -41,6 +48,10 @@ const TRACED_JOBS: usize = 5;
 
 /// Wall time of a job by the wall time of the same calls by hand.
 const RATIO_MAX: f64 = 1.05;
+/// What a follower gets of a job's log, in MB a second.
+const LOG_RATE_LEAST: f64 = 50.0;
+/// Acknowledged submissions a second by appends a second that the disk makes durable one by one.
+const SUBMISSIONS_LEAST: f64 = 0.5;
 /// PSS of a node with everything that one long job keeps in memory.
 const MEMORY_MB_MAX: f64 = 8.0;
 /// A whole list of 10,000 stored jobs, and what it adds to the node's PSS.
@@ -70,7 +81,26 @@ fn main() -> ExitCode {
     for (kind, socket) in [(Kind::Podman, &engine), (Kind::Docker, &docker)] {
         let dir = scratch.path().join(format!("timed on {kind:?}"));
         wall_time(kind, socket, &image, pairs, &dir, &mut table);
+        for shape in [logs::Shape::Lines, logs::Shape::Bytes] {
+            let dir = scratch.path().join(format!("{shape:?} on {kind:?}"));
+            let rate = logs::of_one_follower(socket, &image, shape, &dir);
+            table.row_at_least(
+                &format!("{kind:?}: log of {shape} to a follower"),
+                rate.followed,
+                LOG_RATE_LEAST,
+                &rate.to_string(),
+                ">= 50 MB/s",
+            );
+        }
     }
+    let rate = submissions::of_many_clients(&engine, &image, &scratch.path().join("submitted"));
+    table.row_at_least(
+        "submissions a second / disk's appends",
+        rate.ratio(),
+        SUBMISSIONS_LEAST,
+        &rate.to_string(),
+        ">= 0.5",
+    );
     let memory = memory::of_one_long_job(&image, &scratch.path().join("long"));
     table.row(
         "PSS with one long job, engine asleep",
@@ -215,34 +245,4 @@ fn part(values: impl Iterator<Item = f64>, numerator: usize, denominator: usize)
     let mut all: Vec<f64> = values.collect();
     all.sort_unstable_by(f64::total_cmp);
     all[all.len() * numerator / denominator]
-}
-
-/// The figures beside their promises.
-#[derive(Debug, Default)]
-struct Table {
-    lines: Vec<String>,
-    broken: usize,
-}
-
-impl Table {
-    fn row(&mut self, name: &str, value: f64, limit: f64, text: &str, promise: &str) {
-        let kept = value <= limit;
-        self.broken += usize::from(!kept);
-        let verdict = if kept { "kept" } else { "BROKEN" };
-        self.lines
-            .push(format!("  {name:<38} {text:<42} {promise:<12} {verdict}"));
-    }
-
-    fn print(&self) -> ExitCode {
-        println!("\nwhat codling adds to a job (echo hi), release build");
-        println!("(ratios: of the medians, then the middle half of the pairs, then both medians)");
-        for line in &self.lines {
-            println!("{line}");
-        }
-        if self.broken == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        }
-    }
 }

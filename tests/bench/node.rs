@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::by_hand::{CPU_MILLIS, MEMORY_BYTES};
-use super::http::{loopback, loopback_text};
+use super::http::{KeptOpen, loopback, loopback_text, unix};
 
 /// How long a node may take to answer, and a job to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,6 +40,13 @@ impl Node {
             .arg(trace)
             .arg(env!("CARGO_BIN_EXE_codling"));
         Self::spawn(strace, engine, dir)
+    }
+
+    /// The same with room for the log of a job that prints a lot.
+    pub(super) fn start_with_logs(engine: &Path, dir: &Path) -> Self {
+        let mut codling = Command::new(env!("CARGO_BIN_EXE_codling"));
+        codling.env("CODLING_JOB_OUTPUT_MAX", "1GiB");
+        Self::spawn(codling, engine, dir)
     }
 
     fn spawn(mut command: Command, engine: &Path, dir: &Path) -> Self {
@@ -77,14 +84,7 @@ impl Node {
 
     /// Submits a batch job and returns its id.
     pub(super) fn submit(&self, image: &str, command: &[&str]) -> String {
-        let job = json!({"Job": {
-            "Name": "", "Type": "batch", "Count": 1,
-            "Tasks": [{
-                "Name": "main",
-                "Engine": {"Type": "docker", "Params": {"Image": image, "Parameters": command}},
-                "Resources": {"CPU": format!("{CPU_MILLIS}m"), "Memory": format!("{MEMORY_BYTES}")},
-            }],
-        }});
+        let job = job(image, command);
         let answer = loopback(self.port, "PUT", "/api/v1/orchestrator/jobs", Some(&job)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body["JobID"].as_str().unwrap().to_owned()
@@ -123,6 +123,35 @@ impl Node {
         });
     }
 
+    /// A connection to its API.
+    pub(super) fn connect(&self) -> KeptOpen {
+        KeptOpen::to_loopback(self.port).unwrap()
+    }
+
+    /// `codling job logs -f` with its output in a pipe.
+    pub(super) fn follow(&self, id: &str) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_codling"))
+            .args([
+                "job",
+                "logs",
+                "-f",
+                "--api-port",
+                &self.port.to_string(),
+                id,
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// The engine's name of the execution's container, which is the only one that it has.
+    pub(super) fn only_container(&self, engine: &Path) -> String {
+        let all = unix(engine, "GET", "/v1.40/containers/json", None).body;
+        assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
+        all[0]["Id"].as_str().unwrap().to_owned()
+    }
+
     /// A page of all jobs, from a token on, as it came.
     pub(super) fn list_page(&self, token: &str) -> String {
         let path = format!("/api/v1/orchestrator/jobs?limit=0&next_token={token}");
@@ -136,7 +165,7 @@ impl Node {
         self.child.id()
     }
 
-    fn await_answer(&self, path: &str, mut good: impl FnMut(&serde_json::Value) -> bool) {
+    fn await_answer(&self, path: &str, mut good: impl FnMut(&Value) -> bool) {
         let began = Instant::now();
         loop {
             if let Ok(answer) = loopback(self.port, "GET", path, None)
@@ -164,6 +193,18 @@ impl Node {
             .unwrap();
         line.parse().unwrap()
     }
+}
+
+/// A batch job as it is submitted.
+pub(super) fn job(image: &str, command: &[&str]) -> Value {
+    json!({"Job": {
+        "Name": "", "Type": "batch", "Count": 1,
+        "Tasks": [{
+            "Name": "main",
+            "Engine": {"Type": "docker", "Params": {"Image": image, "Parameters": command}},
+            "Resources": {"CPU": format!("{CPU_MILLIS}m"), "Memory": format!("{MEMORY_BYTES}")},
+        }],
+    }})
 }
 
 impl Drop for Node {

@@ -43,6 +43,32 @@ fn output_comes_in_the_frames_that_the_original_sends() {
     assert_eq!(socket.next(), Heard::End);
 }
 
+/// The loop had a turn after each piece of an engine's, so that on Docker every line was a message of its own and its
+/// followers got 0.4 of what the engine gave. What is there already is put together now.
+#[test]
+fn a_thousand_short_lines_that_are_there_come_in_few_messages() {
+    const LINES: usize = 1_000;
+    let dir = tempfile::tempdir().unwrap();
+    let (engine, node) = start(dir.path());
+    let play = Play {
+        stdout: b"a line\n".repeat(LINES),
+        runs: Runs::UntilReleased,
+        ..Play::default()
+    };
+    engine.image("chatty", play);
+    let job = node.submit(&command("chatty", &[]));
+    node.running(&job);
+    engine.until("it runs", |engine| engine.running() == 1);
+    let mut socket = LogSocket::open(node.api, &job, "");
+    let (mut messages, mut text) = (0, String::new());
+    while let Heard::Json(message) = socket.next() {
+        messages += 1;
+        text += message["value"]["Line"].as_str().unwrap();
+    }
+    assert_eq!(text, "a line\n".repeat(LINES));
+    assert!(messages < LINES / 10, "{messages} messages");
+}
+
 #[test]
 fn what_is_wrong_is_told_after_the_upgrade_and_closed_with_1000() {
     let dir = tempfile::tempdir().unwrap();

@@ -34,6 +34,7 @@ use crate::model::{
 };
 use retention::Retention;
 use std::collections::{BTreeMap, BTreeSet};
+use versions::documents_bytes;
 
 pub(crate) use versions::Rerun;
 
@@ -51,6 +52,8 @@ pub(crate) struct Requester {
     /// Nodes that may be asked: this one if it computes, and connected compute nodes.
     nodes: BTreeSet<NodeId>,
     jobs: BTreeMap<JobId, Live>,
+    /// What the documents of `jobs` come to: counted as they come and go, for each submission asks.
+    documents_bytes: usize,
     job_of: BTreeMap<ExecutionId, JobId>,
     tokens: BTreeMap<String, Token>,
     names: JobNames,
@@ -119,6 +122,7 @@ impl Requester {
             ids: JobIds::new(config.seed, now.boot_ms, last_job),
             nodes,
             jobs: BTreeMap::new(),
+            documents_bytes: 0,
             job_of: BTreeMap::new(),
             tokens: BTreeMap::new(),
             names: JobNames::default(),
@@ -179,14 +183,15 @@ impl Requester {
         for execution in &record.executions {
             self.job_of.insert(execution.id.clone(), id.clone());
         }
-        self.jobs.insert(
-            id,
-            Live {
-                record,
-                waits: BTreeMap::new(),
-                look_at: None,
-            },
-        );
+        self.documents_bytes += documents_bytes(&record);
+        let live = Live {
+            record,
+            waits: BTreeMap::new(),
+            look_at: None,
+        };
+        if let Some(before) = self.jobs.insert(id, live) {
+            self.documents_bytes -= documents_bytes(&before.record);
+        }
     }
 
     /// Says again what is open about a job's executions on the nodes that `concerns` picks.
@@ -257,6 +262,7 @@ impl Requester {
         for execution in &live.record.executions {
             self.job_of.remove(&execution.id);
         }
+        self.documents_bytes -= documents_bytes(&live.record);
         Some(live.record)
     }
 

@@ -2,7 +2,7 @@
 
 use super::history::{change_state, note_job};
 use super::place::Occasion;
-use super::versions::{Predecessor, earlier_bytes};
+use super::versions::Predecessor;
 use super::{DOCUMENTS_BYTES_MAX, Live, Requester, Token, Wanted};
 use crate::agent::LIVE_MAX;
 use crate::agent::ids::{evaluation_id, fingerprint};
@@ -140,13 +140,8 @@ impl Requester {
 
     /// Why no further document of this size fits into memory, if so.
     fn is_over_bytes(&self, bytes: usize) -> Option<DenyReason> {
-        let held: usize = self
-            .jobs
-            .values()
-            .map(|live| live.record.submitted.len() + earlier_bytes(&live.record))
-            .sum();
         let limit = DOCUMENTS_BYTES_MAX;
-        (held + bytes > limit).then_some(DenyReason::TooManyBytes { limit })
+        (self.documents_bytes + bytes > limit).then_some(DenyReason::TooManyBytes { limit })
     }
 
     /// Stops a job: it is `Stopped` at once, its executions end as soon as their nodes hear of it.

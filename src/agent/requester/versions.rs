@@ -252,6 +252,7 @@ impl Requester {
         let live = self.jobs.get_mut(id)?;
         let evaluation = live.evaluate_again(EvaluationTrigger::JobRegister);
         let record = &mut live.record;
+        self.documents_bytes -= documents_bytes(record);
         let latest = &record.job;
         job.id = id.clone();
         job.name.clone_from(&latest.name);
@@ -277,6 +278,7 @@ impl Requester {
         while record.earlier.len() > EARLIER_MAX || earlier_bytes(record) > EARLIER_BYTES_MAX {
             record.earlier.remove(0);
         }
+        self.documents_bytes += documents_bytes(record);
         for gone in forget_earlier_executions(record) {
             self.job_of.remove(&gone);
         }
@@ -295,8 +297,13 @@ impl Requester {
     }
 }
 
+/// What a live job counts for: its document, and those of its earlier versions.
+pub(super) fn documents_bytes(record: &JobRecord) -> usize {
+    record.submitted.len() + earlier_bytes(record)
+}
+
 /// What a job's earlier versions count for.
-pub(super) fn earlier_bytes(record: &JobRecord) -> usize {
+fn earlier_bytes(record: &JobRecord) -> usize {
     let bytes = record.earlier.iter().map(|one| one.submitted_bytes);
     usize::try_from(bytes.sum::<u64>()).unwrap_or(usize::MAX)
 }

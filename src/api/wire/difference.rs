@@ -3,6 +3,7 @@
 //! Each line names its place in the document, so that a change deep in a job reads without what is around it.
 
 use super::Json;
+use std::borrow::Cow;
 
 /// The lines; none when the documents are the same.
 pub(in crate::api) fn difference(was: &Json, is: &Json) -> Vec<String> {
@@ -39,7 +40,7 @@ fn compare(at: &str, was: Option<&Json>, is: Option<&Json>, lines: &mut Vec<Stri
     }
 }
 
-fn value_of<'a>(entries: &'a [(String, Json)], key: &str) -> Option<&'a Json> {
+fn value_of<'a>(entries: &'a [(Cow<'static, str>, Json)], key: &str) -> Option<&'a Json> {
     let entry = entries.iter().find(|(name, _)| name == key);
     entry.map(|(_, value)| value)
 }

@@ -36,7 +36,7 @@ fn desired_number(state: DesiredState) -> u64 {
 pub(in crate::api) fn execution(execution: &Execution, job: &Job) -> Json {
     let allocated = match resources(&execution.allocated) {
         Json::Object(quantities) if quantities.is_empty() => Json::object(),
-        quantities => Json::object().with(&job.task.name, quantities),
+        quantities => Json::object().with(job.task.name.clone(), quantities),
     };
     Json::object()
         .with("ID", execution.id.as_str())

@@ -197,7 +197,7 @@ impl<'a> Fields<'a> {
                         VALUE_MAX,
                         problems,
                     );
-                    map.insert(name.clone(), text);
+                    map.insert(name.to_string(), text);
                 }
             }
             Some(other) => self.wrong(key, "an object", other, problems),

@@ -7,6 +7,7 @@
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +28,8 @@ pub(in crate::api) enum Json {
     Number(Number),
     Text(String),
     List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    /// Most keys are ours and cost no memory.
+    Object(Vec<(Cow<'static, str>, Json)>),
 }
 
 impl Json {
@@ -105,7 +107,7 @@ impl Json {
         };
         entries
             .iter()
-            .map(|(key, value)| (key.clone(), value.to_value()))
+            .map(|(key, value)| (key.to_string(), value.to_value()))
             .collect()
     }
 
@@ -115,15 +117,23 @@ impl Json {
     }
 
     /// This object with one entry more, always present.
-    pub(in crate::api) fn with(mut self, key: &str, value: impl Into<Json>) -> Self {
+    pub(in crate::api) fn with(
+        mut self,
+        key: impl Into<Cow<'static, str>>,
+        value: impl Into<Json>,
+    ) -> Self {
         if let Self::Object(entries) = &mut self {
-            entries.push((key.to_owned(), value.into()));
+            entries.push((key.into(), value.into()));
         }
         self
     }
 
     /// This object with one entry more unless its value is null, empty, zero or false: "omit" in rest-api.md.
-    pub(in crate::api) fn with_some(self, key: &str, value: impl Into<Json>) -> Self {
+    pub(in crate::api) fn with_some(
+        self,
+        key: impl Into<Cow<'static, str>>,
+        value: impl Into<Json>,
+    ) -> Self {
         let value = value.into();
         if value.is_zero() {
             return self;
@@ -190,7 +200,7 @@ impl From<&BTreeMap<String, String>> for Json {
         Self::Object(
             entries
                 .iter()
-                .map(|(key, value)| (key.clone(), value.as_str().into()))
+                .map(|(key, value)| (key.clone().into(), value.as_str().into()))
                 .collect(),
         )
     }
@@ -214,7 +224,7 @@ impl From<&Map<String, Value>> for Json {
         Self::Object(
             entries
                 .iter()
-                .map(|(key, value)| (key.clone(), value.into()))
+                .map(|(key, value)| (key.clone().into(), value.into()))
                 .collect(),
         )
     }
@@ -318,7 +328,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let inner = self.deeper()?;
         let mut list = Vec::new();
         while let Some(key) = entries.next_key::<String>()? {
-            list.push((key, entries.next_value_seed(inner)?));
+            list.push((Cow::Owned(key), entries.next_value_seed(inner)?));
         }
         Ok(Json::Object(list))
     }

@@ -311,7 +311,8 @@ async fn drive<F: Future>(conn: &mut Option<Pin<Box<Conn>>>, future: F) -> F::Ou
             match open.as_mut().poll(cx) {
                 // Its own error, if any, reaches `future` as well.
                 Poll::Ready(_) => *conn = None,
-                Poll::Pending => return Poll::Pending,
+                // It may have brought just what is awaited: to wait for the next turn would be a turn for each piece.
+                Poll::Pending => return future.as_mut().poll(cx),
             }
         }
     })

@@ -24,6 +24,11 @@ const LINE_OVERHEAD: u64 = 64;
 /// How often a log that breaks off is read before what there is will do; the second read is for an engine that was
 /// restarted during the first, the others for one that is slow to come back.
 const LOG_TRIES: u32 = 4;
+/// How much is read before others have their turn: some tenths of a millisecond. After each piece it would be a turn of
+/// the loop for every line, since Docker sends them one by one, and a follower's message for every line too.
+const UNBROKEN_MAX: usize = 64 * 1024;
+/// What a piece costs besides its bytes, in bytes.
+const PIECE_COST: usize = 256;
 
 /// Opens the log and returns its pieces.
 pub(super) async fn logs(
@@ -50,46 +55,61 @@ pub(super) async fn logs(
         reply.allow_silence();
         left = u64::MAX;
     }
-    let state = (reply, LogFrames::default(), Bytes::new(), left);
-    let pieces = futures_lite::stream::try_unfold(
-        state,
-        |(mut reply, mut frames, mut input, mut left)| async move {
-            let chunk = next(&mut reply, &mut frames, &mut input, &mut left).await?;
-            Ok(chunk.map(|chunk| (chunk, (reply, frames, input, left))))
-        },
-    );
+    let spool = Spool {
+        reply,
+        frames: LogFrames::default(),
+        input: Bytes::new(),
+        left,
+        unbroken: 0,
+    };
+    let pieces = futures_lite::stream::try_unfold(Box::new(spool), |mut spool| async move {
+        let chunk = spool.next().await?;
+        Ok(chunk.map(|chunk| (chunk, spool)))
+    });
     Ok(Box::pin(pieces))
 }
 
-async fn next(
-    reply: &mut Reply,
-    frames: &mut LogFrames,
-    input: &mut Bytes,
-    left: &mut u64,
-) -> Result<Option<LogChunk>, EngineError> {
-    loop {
-        if let Some(chunk) = frames.next(input)? {
-            *left = left
-                .checked_sub(chunk.bytes.len() as u64)
-                .ok_or(EngineError::TooLarge {
-                    call: CALL,
-                    what: "the log",
-                    limit: JOB_OUTPUT_MAX_MOST,
-                })?;
-            return Ok(Some(chunk));
-        }
-        match reply.chunk().await? {
-            Some(bytes) => {
-                *input = bytes;
-                // A log that is all there already must not hold up the node's only thread.
-                yield_now().await;
+/// A log that is being read.
+struct Spool {
+    reply: Reply,
+    frames: LogFrames,
+    input: Bytes,
+    /// How many bytes more are taken.
+    left: u64,
+    /// How much was read since others had their turn.
+    unbroken: usize,
+}
+
+impl Spool {
+    async fn next(&mut self) -> Result<Option<LogChunk>, EngineError> {
+        loop {
+            if let Some(chunk) = self.frames.next(&mut self.input)? {
+                self.left = self.left.checked_sub(chunk.bytes.len() as u64).ok_or(
+                    EngineError::TooLarge {
+                        call: CALL,
+                        what: "the log",
+                        limit: JOB_OUTPUT_MAX_MOST,
+                    },
+                )?;
+                return Ok(Some(chunk));
             }
-            None if frames.may_end() => return Ok(None),
-            None => {
-                return Err(EngineError::Vanished {
-                    call: CALL,
-                    detail: "inside a frame".to_owned(),
-                });
+            match self.reply.chunk().await? {
+                Some(bytes) => {
+                    self.unbroken += bytes.len() + PIECE_COST;
+                    self.input = bytes;
+                    // A log that is all there already must not hold up the node's only thread.
+                    if self.unbroken >= UNBROKEN_MAX {
+                        self.unbroken = 0;
+                        yield_now().await;
+                    }
+                }
+                None if self.frames.may_end() => return Ok(None),
+                None => {
+                    return Err(EngineError::Vanished {
+                        call: CALL,
+                        detail: "inside a frame".to_owned(),
+                    });
+                }
             }
         }
     }

@@ -40,6 +40,8 @@ pub(crate) enum Endpoint {
 pub(super) enum Answer {
     /// Status and body.
     Bytes(u16, Vec<u8>),
+    /// A log as it is.
+    Log(Vec<u8>),
     /// This container's log as it grows.
     Follow(String, OnFollow),
     /// An open stream that ends with this container.
@@ -177,7 +179,7 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
                 Endpoint::Logs if request.query("follow").is_some() => {
                     Answer::Follow(container.id.clone(), container.play.on_follow)
                 }
-                Endpoint::Logs => Answer::Bytes(200, container.log()),
+                Endpoint::Logs => Answer::Log(container.log()),
                 Endpoint::Attach if container.runs() => Answer::UntilEnded(container.id.clone()),
                 Endpoint::Attach => {
                     Answer::error(500, "can only attach to created or running containers")

@@ -266,6 +266,22 @@ fn send(
             )?;
             stream.write_all(&body)
         }
+        // Both engines send it chunked, a frame a chunk.
+        Answer::Log(log) => {
+            let head = "HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n";
+            let mut body = format!("{head}{headers}\r\n").into_bytes();
+            let mut rest = log.as_slice();
+            while let Some(length) = rest.get(4..8) {
+                let length = u32::from_be_bytes(length.try_into().unwrap());
+                let (frame, after) = rest.split_at(8 + usize::try_from(length).unwrap());
+                body.extend(format!("{:x}\r\n", frame.len()).as_bytes());
+                body.extend(frame);
+                body.extend(b"\r\n");
+                rest = after;
+            }
+            body.extend(b"0\r\n\r\n");
+            stream.write_all(&body)
+        }
         Answer::WhenEnded(id, grace) => {
             let deadline = Instant::now() + grace;
             let runs = |state: &State| state.containers.get(&id).is_some_and(|c| c.runs());
