@@ -16,11 +16,15 @@ use crate::api::wire::{self, Json, Selector, Token};
 use crate::model::{
     ApiReply, ApiRequest, Job, JobId, JobRange, ListOrder, StoreAnswer, StoreQuery,
 };
+use futures_lite::future;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Rows of a page at most, also when no limit is asked for: one read of the store copies no more, and the token leads on.
 const PAGE_MAX: usize = 256;
+
+/// Rows of a page that are read at once: those before them are written meanwhile.
+const STEP: usize = 64;
 
 /// Rows looked at for one page. A selector that fits few rows answers what it found so far and a token, instead of reading
 /// the whole store for one request.
@@ -180,33 +184,42 @@ async fn by_creation(backend: &ApiBackend, listing: &Listing) -> Result<Json, Ap
     let page_size = listing.page_size();
     let mut after = listing.after.clone();
     let mut items = Vec::new();
+    // Rows of the page that are still to be written.
+    let mut found: Vec<Job> = Vec::new();
     let mut looked_at = 0;
-    // One row more than the page holds tells whether the list goes on.
-    let mut rows_wanted = page_size + 1;
-    loop {
-        let Stretch { rows, more } =
-            next_rows(backend, listing.order, after.as_ref(), rows_wanted).await?;
-        // What was selected is rare, so the rest is looked through in the largest steps.
-        rows_wanted = PAGE_MAX + 1;
-        let mut rows = rows.into_iter();
-        for row in rows.by_ref() {
-            if items.len() == page_size {
-                let last = after.as_ref().map(|last| listing.token(last));
-                return Ok(page(items, &last.unwrap_or_default()));
+    let token = loop {
+        let count = items.len() + found.len();
+        let rows_wanted = match count == looked_at {
+            // One row more than the page holds tells whether the list goes on.
+            true => (page_size + 1 - count).min(STEP),
+            // What was selected is rare, so the rest is looked through in the largest steps.
+            false => PAGE_MAX + 1,
+        };
+        let writing = || items.extend(found.drain(..).map(|row| wire::job(&row)));
+        let order = listing.order;
+        let next = next_rows(backend, order, after.as_ref(), rows_wanted, writing).await?;
+        let full = |count: usize| count == page_size;
+        let mut goes_on = false;
+        for row in next.rows {
+            if full(items.len() + found.len()) {
+                goes_on = true;
+                break;
             }
             looked_at += 1;
-            if listing.passes(&row) {
-                items.push(wire::job(&row));
-            }
             after = Some(Cursor::of(&row, listing.sort));
+            if listing.passes(&row) {
+                found.push(row);
+            }
         }
-        let full = items.len() == page_size || looked_at >= SCAN_MAX;
-        match (&after, more) {
-            (_, false) | (None, _) => return Ok(page(items, "")),
-            (Some(last), true) if full => return Ok(page(items, &listing.token(last))),
-            (Some(_), true) => {}
+        let enough = looked_at >= SCAN_MAX;
+        match &after {
+            Some(last) if goes_on || next.more && enough => break listing.token(last),
+            _ if !next.more => break String::new(),
+            Some(_) | None => {}
         }
-    }
+    };
+    items.extend(found.iter().map(wire::job));
+    Ok(page(items, &token))
 }
 
 /// Looks through all jobs and keeps a page of them, and one more that tells whether the list goes on.
@@ -216,7 +229,8 @@ async fn by_change(backend: &ApiBackend, listing: &Listing) -> Result<Json, ApiE
     let mut read = None;
     loop {
         let order = ListOrder::OldestFirst;
-        let Stretch { rows, more } = next_rows(backend, order, read.as_ref(), PAGE_MAX + 1).await?;
+        let next = next_rows(backend, order, read.as_ref(), PAGE_MAX + 1, || ());
+        let Stretch { rows, more } = next.await?;
         for row in rows {
             let cursor = Cursor::of(&row, listing.sort);
             let is_due = match &listing.after {
@@ -265,12 +279,13 @@ struct Stretch {
     more: bool,
 }
 
-/// The next rows after `after`, at most `limit`.
+/// The next rows after `after`, at most `limit`. Does `meanwhile` while the store is read.
 async fn next_rows(
     backend: &ApiBackend,
     order: ListOrder,
     after: Option<&Cursor>,
     limit: usize,
+    meanwhile: impl FnOnce(),
 ) -> Result<Stretch, ApiError> {
     let range = JobRange {
         prefix: String::new(),
@@ -282,7 +297,10 @@ async fn next_rows(
     let ApiReply::Jobs(live) = backend.ask(request, &Asked::Read).await? else {
         return Err(ApiError::Unexpected);
     };
-    match backend.read(StoreQuery::Jobs(range)).await {
+    // The read is under way on its own thread once it was asked for.
+    let read = backend.read(StoreQuery::Jobs(range));
+    let (answer, ()) = future::zip(read, async { meanwhile() }).await;
+    match answer {
         StoreAnswer::Jobs { rows, more } => Ok(merge(live, Stretch { rows, more }, order, limit)),
         StoreAnswer::Unavailable => Err(ApiError::StoreUnreadable),
         StoreAnswer::Job(_) => Err(ApiError::Unexpected),
