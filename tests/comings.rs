@@ -5,13 +5,14 @@ use crate::support::engines::{Real, on_real_engines};
 use crate::support::jobs::shell;
 use crate::support::node::TestNode;
 use crate::support::wait;
-use crate::support::websocket::LogSocket;
+use crate::support::websocket::{Log, LogSocket};
 use codling::node::NodeEvent;
 use serde_json::Value;
 
 on_real_engines! {
     an_engine_that_is_killed_under_a_running_job_and_comes_back_is_found_with_the_one_container_that_it_had,
     a_container_that_ends_while_its_engine_is_away_is_collected_with_its_true_exit_code,
+    a_follower_of_a_job_loses_nothing_when_the_engine_is_killed_and_comes_back,
     an_engine_that_is_absent_at_the_start_is_found_by_itself_when_it_appears,
 }
 
@@ -41,6 +42,28 @@ fn an_engine_that_is_killed_under_a_running_job_and_comes_back_is_found_with_the
     let output = &executions(&ended)[0]["RunOutput"];
     assert_eq!(output["ExitCode"], 5, "{ended:#}");
     assert_eq!(output["Stdout"], "begun\ndone\n", "{ended:#}");
+    comer.until_no_container_of(&node.id);
+}
+
+fn a_follower_of_a_job_loses_nothing_when_the_engine_is_killed_and_comes_back(on: Real) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut comer = Comer::new(on, dir.path());
+    comer.come();
+    let node = node(&comer, &dir);
+    // It ends when it is told to, so that the engine is back by then.
+    let line = "echo begun; trap 'echo last; exit 0' TERM; while :; do sleep 0.1; done";
+    let job = node.submit(&shell(line));
+    let mut follower = LogSocket::open(node.api, &job, "follow=true&frames=binary");
+    let mut log = Log::default();
+    follower.gather(&mut log, |log| !log.stdout.is_empty());
+    comer.go(rustix::process::Signal::KILL);
+    comer.come();
+    let path = format!("orchestrator/jobs/{job}");
+    assert_eq!(node.call("DELETE", &path, None).status, 200);
+    follower.gather(&mut log, |_| false);
+    assert_eq!(log.stdout, b"begun\nlast\n");
+    assert_eq!((log.close, log.error), (Some(1000), None));
+    assert_eq!(log.notices, Vec::<String>::new());
     comer.until_no_container_of(&node.id);
 }
 

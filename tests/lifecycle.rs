@@ -290,6 +290,8 @@ fn without_an_engine_a_job_fails_at_once_and_says_so_and_one_with_a_queue_timeou
     assert_eq!(state(&ended), "Failed");
     let message = ended["Job"]["State"]["Message"].as_str().unwrap();
     assert!(message.contains("no container engine"), "{message}");
+    let hint = error(&ended)["Details"]["Hint"].as_str().unwrap();
+    assert!(hint.contains("start Podman or Docker"), "{hint}");
 
     let mut patient = shell("echo patience");
     patient["Job"]["Tasks"][0]["Timeouts"] = json!({"QueueTimeout": 600});
