@@ -6,6 +6,7 @@ use super::usage::UsageError;
 use crate::api::{self, TokenFileError};
 use crate::board::engine_install_line;
 use crate::config::ConfigError;
+use crate::engine::EngineError;
 use crate::node::{NodeError, Taken};
 use crate::swarm;
 use std::error::Error as _;
@@ -130,6 +131,10 @@ impl CliError {
             Self::NoIdentity { .. } => {
                 "codling serve makes a node there when it first starts".to_owned()
             }
+            Self::Engine {
+                source: EngineError::LoadFailed { .. },
+                ..
+            } => "give an archive that podman save or docker save made, and room for it".to_owned(),
             Self::Engine { source, uid } if source.is_away() => source.permission().map_or_else(
                 || {
                     let line = engine_install_line(Path::new("/"), *uid);
@@ -253,5 +258,23 @@ impl CliError {
             | Self::Identity(_)
             | Self::Engine { .. } => FAILED,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_that_the_engine_does_not_take_is_told_with_what_it_takes() {
+        let error = CliError::Engine {
+            source: EngineError::LoadFailed {
+                message: "invalid tar header".to_owned(),
+            },
+            uid: 0,
+        };
+        assert!(error.line().ends_with("invalid tar header"));
+        assert!(error.hint().contains("podman save"), "{}", error.hint());
+        assert_eq!(error.code(), FAILED);
     }
 }
