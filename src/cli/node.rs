@@ -60,9 +60,12 @@ fn table(reply: &Reply) -> Result<Table, ClientError> {
             .iter()
             .map(|condition| condition.code.as_str())
             .collect();
+        // A node without a name is called by its id, which stands beside it.
+        let name = info.labels.get("name").map(String::as_str);
+        let name = name.filter(|name| *name != info.node_id).unwrap_or("-");
         table.row([
             &info.node_id,
-            info.labels.get("name").map_or("-", String::as_str),
+            name,
             &node.membership,
             &compute.running_executions.to_string(),
             &compute.available_capacity.words(),

@@ -69,7 +69,7 @@ fn watched_nodes_are_a_line_for_each_change() {
     let nodes = |status: &str| {
         json!({ "Nodes": [{ "Membership": status, "Info": {
             "NodeID": "12D3KooWJsEZUE9kCrzo5giyzaHMmwHTZH4TACCrcpbKzuVW6PQ6", "Labels": { "name": "pi" },
-        } }] })
+        } }, { "Membership": "PENDING", "Info": { "NodeID": "12D3nameless", "Labels": { "name": "12D3nameless" } } }] })
     };
     let mut asked = 0;
     let api = FakeApi::start(move |_| {
@@ -90,7 +90,13 @@ fn watched_nodes_are_a_line_for_each_change() {
     running.signal(rustix::process::Signal::INT);
     let ended = running.ended();
     assert_eq!(ended.code, 0, "{}", ended.err);
-    assert_eq!(ended.out.lines().count(), 3, "{}", ended.out);
+    assert_eq!(ended.out.lines().count(), 4, "{}", ended.out);
+    assert_eq!(
+        ended.out.matches("12D3nameless").count(),
+        1,
+        "{}",
+        ended.out
+    );
 }
 
 #[test]
