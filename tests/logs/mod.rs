@@ -35,7 +35,7 @@ fn a_follower_of_a_new_job_gets_every_byte_of_both_streams_while_it_runs_and_clo
     follower.gather(&mut log, |log| {
         log.stdout.len() >= 8 && log.stderr.len() >= 5
     });
-    assert_eq!(log.stdout, b"a\r\nb\n\xff\0\n");
+    assert_eq!(log.stdout, b"a\r\nb\n\xff\0\n", "{log:?}");
     assert_eq!(log.stderr, b"oops\n");
     follower.gather(&mut log, |_| false);
     assert_eq!(log.stdout, b"a\r\nb\n\xff\0\nend");
@@ -44,7 +44,8 @@ fn a_follower_of_a_new_job_gets_every_byte_of_both_streams_while_it_runs_and_clo
     assert!(log.begins.ends_with(" 0 0"), "{}", log.begins);
     // JSON cannot hold every byte; the others are as they were.
     let text = LogSocket::open(node.api, &job, "").whole();
-    assert_eq!(text.stdout, "a\r\nb\n\u{fffd}\0\nend".as_bytes());
+    let expected = "a\r\nb\n\u{fffd}\0\nend".as_bytes();
+    assert_eq!(text.stdout, expected, "{text:?}");
     assert_eq!((text.stderr, text.close), (b"oops\n".to_vec(), Some(1000)));
 }
 

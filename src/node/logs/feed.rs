@@ -99,6 +99,8 @@ enum Reading {
 /// What a read came to.
 enum Step {
     Give(LogChunk),
+    /// What came was given out before.
+    PassedOver,
     /// The stream says that there is no more.
     StreamEnded,
     StreamFailed(EngineError),
@@ -184,16 +186,10 @@ impl Feed {
         let (extent, given, seat) = (*extent, self.given, &self.seat);
         let is_there = *past == LogBytes::default();
         let chunk = async {
-            loop {
-                match log.next().await {
-                    Some(Ok(chunk)) => {
-                        if let Some(rest) = past.pass_over(chunk) {
-                            return Step::Give(rest);
-                        }
-                    }
-                    Some(Err(error)) => return Step::StreamFailed(error),
-                    None => return Step::StreamEnded,
-                }
+            match log.next().await {
+                Some(Ok(chunk)) => past.pass_over(chunk).map_or(Step::PassedOver, Step::Give),
+                Some(Err(error)) => Step::StreamFailed(error),
+                None => Step::StreamEnded,
             }
         };
         let run_ended = async {
@@ -225,6 +221,7 @@ impl Feed {
                 self.tries = 0;
                 Some(LogItem::Chunk(chunk))
             }
+            Step::PassedOver => None,
             Step::StreamEnded if extent == LogExtent::Present => {
                 let stage = verdict(&self.seat, self.request.extent).await;
                 self.over(stage)

@@ -99,6 +99,8 @@ pub(crate) enum OnFollow {
     StaysOpen,
     /// Ends in good order after so many bytes, as Podman's does for a reader that is behind at the end.
     EndsAfter(usize),
+    /// Gives six bytes of a stream at a time, with this pause behind them.
+    Slowly(Duration),
 }
 
 /// One container.

@@ -185,7 +185,11 @@ fn follow(
 ) -> std::io::Result<()> {
     let most = match on_follow {
         OnFollow::EndsAfter(bytes) => bytes,
-        OnFollow::EndsWithTheContainer | OnFollow::StaysOpen => usize::MAX,
+        OnFollow::EndsWithTheContainer | OnFollow::StaysOpen | OnFollow::Slowly(_) => usize::MAX,
+    };
+    let (at_once, pause) = match on_follow {
+        OnFollow::Slowly(pause) => (6, pause),
+        _ => (usize::MAX, Duration::ZERO),
     };
     let mut sent = [0; 2];
     loop {
@@ -198,7 +202,7 @@ fn follow(
         for number in [1, 2] {
             let which = usize::from(number - 1);
             let mut new = container.printed_after(number, sent[which]);
-            new.truncate(most - sent[0] - sent[1]);
+            new.truncate(at_once.min(most - sent[0] - sent[1]));
             sent[which] += new.len();
             more.extend(container::frames(number, &new));
         }
@@ -208,6 +212,7 @@ fn follow(
         if !more.is_empty() {
             drop(state);
             stream.write_all(&more)?;
+            pass(shared, pause);
         } else if is_over || sent[0] + sent[1] == most {
             return Ok(());
         } else {
@@ -219,6 +224,16 @@ fn follow(
                 return Ok(());
             }
         }
+    }
+}
+
+/// Lets this much time go by.
+fn pass(shared: &Shared, pause: Duration) {
+    let until = Instant::now() + pause;
+    while let left = until.saturating_duration_since(Instant::now())
+        && !left.is_zero()
+    {
+        drop(shared.changed.wait_timeout(shared.lock(), left).unwrap());
     }
 }
 

@@ -7,8 +7,8 @@ use super::frames::{Frames, Wire};
 use crate::api::backend::ApiBackend;
 use crate::api::error::ApiError;
 use crate::model::{
-    Execution, LastLines, LogBreak, LogBytes, LogExtent, LogItem, LogRequest, LogStart,
-    OutputStream, RUN_OUTPUT_MAX,
+    Execution, ExecutionId, LastLines, LogBreak, LogBytes, LogExtent, LogItem, LogRequest,
+    LogStart, OutputStream, RUN_OUTPUT_MAX,
 };
 use async_io::{Async, Timer};
 use async_tungstenite::WebSocketSender;
@@ -52,6 +52,13 @@ impl From<ApiError> for VisitEnd {
 enum Looked {
     Shown,
     NotYet,
+}
+
+/// What became of the read of a container's log.
+enum Pumped {
+    Whole,
+    /// The container was removed when this much was sent.
+    Gone(LogBytes),
 }
 
 type Items = Pin<Box<dyn Stream<Item = LogItem> + Send>>;
@@ -143,7 +150,9 @@ impl<'a> Visit<'a> {
         match items.next().await {
             Some(LogItem::Begins(place)) => {
                 self.begin(execution, place).await?;
-                self.pump(execution, items).await?;
+                if let Pumped::Gone(place) = self.pump(execution, place, items).await? {
+                    self.show_rest(&execution.id, place).await?;
+                }
                 Ok(Looked::Shown)
             }
             Some(LogItem::Broken(LogBreak::Away { why })) => Err(away(&why)),
@@ -159,7 +168,12 @@ impl<'a> Visit<'a> {
         }
     }
 
-    async fn pump(&mut self, execution: &Execution, mut items: Items) -> Result<(), VisitEnd> {
+    async fn pump(
+        &mut self,
+        execution: &Execution,
+        mut place: LogBytes,
+        mut items: Items,
+    ) -> Result<Pumped, VisitEnd> {
         // What was there already and is not part of the message before; its end is seen once.
         let mut ahead = None;
         loop {
@@ -181,19 +195,33 @@ impl<'a> Visit<'a> {
                         }
                     }
                     self.output(chunk.stream, &bytes).await?;
+                    *place.of_mut(chunk.stream) += bytes.len() as u64;
                     // A log that is all there must not hold up the node's only thread.
                     future::yield_now().await;
                 }
                 Some(LogItem::Notice(text)) => self.notice(&text).await?,
-                Some(LogItem::Broken(LogBreak::NoContainer)) => {
-                    let gone = "the container was removed before all of its output was read";
-                    self.notice(gone).await?;
-                    break;
-                }
+                Some(LogItem::Broken(LogBreak::NoContainer)) => return Ok(Pumped::Gone(place)),
                 Some(LogItem::Broken(LogBreak::Away { why })) => return Err(away(&why)),
-                Some(LogItem::Begins(place)) => self.begin(execution, place).await?,
+                Some(LogItem::Begins(anew)) => {
+                    place = anew;
+                    self.begin(execution, place).await?;
+                }
             }
         }
+        self.finish().await?;
+        Ok(Pumped::Whole)
+    }
+
+    /// What is left of a log whose container was removed while it was read: that of one that has ended is stored by then.
+    async fn show_rest(&mut self, id: &ExecutionId, place: LogBytes) -> Result<(), VisitEnd> {
+        let record = find::record(self.backend, Place::new(self.job, self.query)).await?;
+        let mut executions = record.executions.iter();
+        let ended = executions.find(|one| one.id == *id && one.run_output.is_some());
+        if let Some(execution) = ended {
+            return self.show_stored(execution, LogStart::At(place)).await;
+        }
+        let gone = "the container was removed before all of its output was read";
+        self.notice(gone).await?;
         self.finish().await
     }
 
