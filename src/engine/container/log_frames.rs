@@ -2,6 +2,7 @@
 //! Payloads are handed on as they come, so a frame of any length takes no memory.
 
 use super::super::{EngineError, LogChunk, OutputStream};
+use super::log_stamps::{self, STAMP_MAX, Stamps, Verdict};
 use crate::model::JOB_OUTPUT_MAX_MOST;
 use bytes::{Buf, Bytes};
 
@@ -15,15 +16,31 @@ pub(super) struct LogFrames {
     header: heapless::Vec<u8, HEADER_LENGTH>,
     stream: Option<OutputStream>,
     left: usize,
+    /// Where each frame begins with a stamp.
+    stamps: Option<Stamps>,
+    /// That of this frame, as far as it has come; `None` once it is read.
+    stamp: Option<heapless::Vec<u8, STAMP_MAX>>,
 }
 
 impl LogFrames {
+    /// Frames of which each begins with a stamp; those that come again are passed over.
+    pub(super) fn stamped() -> Self {
+        Self {
+            stamps: Some(Stamps::default()),
+            ..Self::default()
+        }
+    }
+
     /// Takes the next piece of payload from the front of `input`; `None` when `input` is used up. Frames of no stream
     /// that we know (0, standard input) are passed over.
     pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Option<LogChunk>, EngineError> {
         while !input.is_empty() {
             if self.left == 0 {
                 self.read_header(input)?;
+                continue;
+            }
+            if self.stamp.is_some() {
+                self.read_stamp(input)?;
                 continue;
             }
             let bytes = input.split_to(self.left.min(input.len()));
@@ -65,7 +82,37 @@ impl LogFrames {
             });
         }
         self.left = usize::try_from(length).unwrap_or(usize::MAX);
+        self.stamp = self.stamps.as_ref().map(|_| heapless::Vec::new());
         Ok(())
+    }
+
+    /// Reads up to the blank behind the stamp, and passes the frame over if it came before.
+    fn read_stamp(&mut self, input: &mut Bytes) -> Result<(), EngineError> {
+        let garbage = || EngineError::Garbage {
+            call: CALL,
+            detail: "a frame without the time that was asked for".to_owned(),
+        };
+        let (Some(stamps), Some(stamp)) = (&mut self.stamps, &mut self.stamp) else {
+            return Ok(());
+        };
+        while self.left > 0 && !input.is_empty() {
+            let byte = input.get_u8();
+            self.left -= 1;
+            if byte != b' ' {
+                stamp.push(byte).map_err(|_| garbage())?;
+                continue;
+            }
+            let nanos = log_stamps::parse(stamp).ok_or_else(garbage)?;
+            self.stamp = None;
+            self.stream = self
+                .stream
+                .filter(|stream| stamps.judge(*stream, nanos) == Verdict::New);
+            return Ok(());
+        }
+        match self.left {
+            0 => Err(garbage()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the stream may end here: not inside a frame.
@@ -110,6 +157,45 @@ mod tests {
                 (out.as_slice(), err.as_slice()),
                 (&b"hello!"[..], &[0xff, 0][..]),
                 "cut at {cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn stamps_cut_anywhere_are_no_part_of_the_output_and_what_comes_again_is_passed_over() {
+        let stamped = |second: u8, text: &str| {
+            frame(
+                1,
+                format!("1970-01-01T00:00:0{second}.000000000Z {text}").as_bytes(),
+            )
+        };
+        let whole = [
+            stamped(1, "one\n"),
+            stamped(2, "two\n"),
+            stamped(3, ""),
+            stamped(2, "two\n"),
+            stamped(3, ""),
+            stamped(4, "three"),
+        ]
+        .concat();
+        for cut in 0..=whole.len() {
+            let mut frames = LogFrames::stamped();
+            let mut out = Vec::new();
+            for part in [&whole[..cut], &whole[cut..]] {
+                let mut input = Bytes::copy_from_slice(part);
+                while let Some(chunk) = frames.next(&mut input).unwrap() {
+                    out.extend_from_slice(&chunk.bytes);
+                }
+            }
+            assert!(frames.may_end(), "cut at {cut}");
+            assert_eq!(out, b"one\ntwo\nthree", "cut at {cut}");
+        }
+        for bad in [frame(1, b"no stamp"), frame(1, &[b'x'; 50])] {
+            let mut input = Bytes::from(bad);
+            let error = LogFrames::stamped().next(&mut input);
+            assert!(
+                matches!(error, Err(EngineError::Garbage { .. })),
+                "{error:?}"
             );
         }
     }

@@ -4,6 +4,7 @@ use super::super::{
     EngineError, EngineKind, FirstBytes, FirstOutput, LABEL_OUTPUT_MAX, LogChunk, LogExtent,
     LogStream, OutputStream,
 };
+use super::end::is_docker;
 use super::http::{Call, Reply};
 use super::log_frames::{CALL, LogFrames};
 use super::wire::Inspect;
@@ -36,9 +37,13 @@ pub(super) async fn logs(
     id: &ContainerId,
     extent: LogExtent,
 ) -> Result<LogStream, EngineError> {
-    let follow = match extent {
-        LogExtent::Present => "",
-        LogExtent::ToTheEnd => "&follow=true",
+    // Docker gives some of a log twice when it rotates one that is followed; the times tell what came before.
+    let (follow, frames) = match extent {
+        LogExtent::Present => ("", LogFrames::default()),
+        LogExtent::ToTheEnd if is_docker(engine).await => {
+            ("&follow=true&timestamps=true", LogFrames::stamped())
+        }
+        LogExtent::ToTheEnd => ("&follow=true", LogFrames::default()),
     };
     let path = container_path(id, &format!("/logs?stdout=true&stderr=true{follow}"))?;
     let reply = engine
@@ -57,7 +62,7 @@ pub(super) async fn logs(
     }
     let spool = Spool {
         reply,
-        frames: LogFrames::default(),
+        frames,
         input: Bytes::new(),
         left,
         unbroken: 0,
