@@ -16,6 +16,7 @@ const EMPTY_NAMES: &[&str] = &[
 /// What may lie at the top level, beside dot-files and the (ignored) build directory.
 const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
+    "build.rs",
     "Cargo.lock",
     "src",
     "cross",
