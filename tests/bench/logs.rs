@@ -10,8 +10,9 @@ use super::http::unix_stream;
 use super::median;
 use super::node::Node;
 
-/// What the job prints: enough for some tenths of a second, and what an engine takes in soon.
-const BYTES: u64 = 8 << 20;
+/// What the job prints: enough for some tenths of a second, and what an engine takes in soon. Whole lines, for Podman keeps
+/// back a line that has not ended.
+const BYTES: u64 = 8_000_000;
 /// Rounds that count, after one that does not.
 const ROUNDS: usize = 3;
 /// Of one read.
@@ -22,7 +23,7 @@ const PIECE: usize = 64 * 1024;
 pub(super) enum Shape {
     /// Lines of 100 bytes.
     Lines,
-    /// Zeros, without a line's end.
+    /// Zeros, and one line's end.
     Bytes,
 }
 
@@ -30,7 +31,7 @@ impl Shape {
     fn script(self) -> String {
         let print = match self {
             Self::Lines => format!("yes {} | head -c {BYTES}", "x".repeat(99)),
-            Self::Bytes => format!("head -c {BYTES} /dev/zero"),
+            Self::Bytes => format!("head -c {} /dev/zero; echo", BYTES - 1),
         };
         format!("{print}; trap 'exit 0' TERM; sleep 600 & wait")
     }
