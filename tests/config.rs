@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A user with a home, in `/work`.
 fn around(variables: &[(&str, &str)]) -> Surroundings {
     let mut around = Surroundings {
-        working_dir: PathBuf::from("/work"),
+        working_dir: PathBuf::from("/srv/here"),
         uid: 1_000,
         passwd_home: Some(PathBuf::from("/home/pi")),
         ..Surroundings::default()
@@ -323,7 +323,7 @@ fn the_rest_api_leaves_the_loopback_only_with_a_token_or_api_open() {
         let open = resolve(&[("api-host", host), ("api-open", "true")], &[]);
         assert_eq!(open.api_open.value, ApiAccess::Open);
         let guarded = resolve(&[("api-host", host), ("api-token-file", "token")], &[]);
-        assert_eq!(guarded.api_token_file.value, Some("/work/token".into()));
+        assert_eq!(guarded.api_token_file.value, Some("/srv/here/token".into()));
         let both = resolve(
             &[
                 ("api-host", host),
@@ -407,7 +407,7 @@ fn a_relative_path_is_taken_from_the_working_directory() {
         &[("data-dir", "./scratch/"), ("engine-socket", "unix:///a/b")],
         &[],
     );
-    assert_eq!(config.data_dir.value, Path::new("/work/scratch"));
+    assert_eq!(config.data_dir.value, Path::new("/srv/here/scratch"));
     assert_eq!(config.engine_socket.value, Some(PathBuf::from("/a/b")));
 }
 

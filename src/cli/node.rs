@@ -5,7 +5,7 @@ use super::commands::{Node, NodeCommand, NodeDescribe, NodeList};
 use super::console::{Console, plain};
 use super::surroundings::raw;
 use super::table::Table;
-use super::watch::{View, watch};
+use super::watch::{Switches, show_list};
 use super::{CliError, Ended};
 use crate::config::Surroundings;
 use serde::Deserialize;
@@ -31,20 +31,14 @@ pub(super) fn node(
 
 fn list(args: &NodeList, client: &Client, console: &mut Console) -> Result<Ended, CliError> {
     let ask = || client.get("/nodes");
-    if args.watch {
-        let view = if args.json {
-            View::Json
-        } else {
-            View::Table(&table)
-        };
-        return watch(&ask, &view, console);
-    }
-    let reply = ask()?;
-    if args.json {
-        console.out(&reply.line())?;
-    } else {
-        console.table(&table(&reply)?)?;
-    }
+    let switches = Switches {
+        json: args.json,
+        watch: args.watch,
+    };
+    let Some(reply) = show_list(&ask, &table, switches, console)? else {
+        return Ok(Ended::WELL);
+    };
+    console.table(&table(&reply)?)?;
     Ok(Ended::WELL)
 }
 

@@ -105,6 +105,17 @@ pub enum JobState {
     Stopped,
 }
 
+/// Meta keys that begin so are the server's.
+pub const RESERVED_META: &str = "bacalhau.org/";
+
+impl Job {
+    /// The meta that its user gave: what the server keeps there does not make two specs differ.
+    pub fn own_meta(&self) -> impl Iterator<Item = (&String, &String)> {
+        let is_own = |(key, _): &(&String, &String)| !key.starts_with(RESERVED_META);
+        self.meta.iter().filter(is_own)
+    }
+}
+
 impl JobState {
     /// Whether nothing follows.
     #[must_use]

@@ -65,7 +65,7 @@ pub use execution::{DesiredState, Execution, ExecutionState};
 pub use failure::{Failure, FailureKind};
 pub use history::{HistoryItem, HistoryLevel, Topic};
 pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};
-pub use job::{Constraint, Job, JobState, JobType};
+pub use job::{Constraint, Job, JobState, JobType, RESERVED_META};
 pub use log::{
     LAST_LINES_MAX, LastLines, LogBreak, LogBytes, LogChunk, LogExtent, LogItem, LogRequest,
     LogStart, OutputStream,

@@ -14,7 +14,8 @@ use crate::model::{
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Compute {
-    /// Takes over what the store holds, and executions that it lost. Unfinished executions wait for the engine; ended ones say their outcome again.
+    /// Takes over what the store holds, and executions that it lost. Unfinished executions wait for the engine; ended
+    /// ones say their outcome again.
     pub(crate) fn recover(
         &mut self,
         live: Vec<ExecutionRecord>,

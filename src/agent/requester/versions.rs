@@ -60,9 +60,6 @@ impl Cause<'_> {
     }
 }
 
-/// Meta keys that are the server's; they do not make two specs differ.
-const RESERVED_META: &str = "bacalhau.org/";
-
 /// The job that a submission is the next version of.
 #[derive(Debug)]
 pub(super) enum Predecessor {
@@ -324,18 +321,10 @@ fn forget_earlier_executions(record: &mut JobRecord) -> Vec<ExecutionId> {
 /// Whether a submitted job asks for what the stored one does. What the server keeps does not count, and quantities were
 /// brought into one form when they were read.
 fn is_same(stored: &Job, submitted: &Job) -> bool {
-    let meta = |job: &Job| {
-        let own = job
-            .meta
-            .iter()
-            .filter(|(key, _)| !key.starts_with(RESERVED_META));
-        own.map(|(key, value)| (key.clone(), value.clone()))
-            .collect::<Vec<_>>()
-    };
     stored.priority == submitted.priority
         && stored.count == submitted.count
         && stored.constraints == submitted.constraints
         && stored.labels == submitted.labels
         && stored.task == submitted.task
-        && meta(stored) == meta(submitted)
+        && stored.own_meta().eq(submitted.own_meta())
 }

@@ -2,7 +2,7 @@
 
 use super::Json;
 use super::network::network;
-use super::submission::{RESERVED_META, type_word};
+use super::submission::type_word;
 use super::time::nanoseconds;
 use crate::model::{Constraint, InputSource, Job, JobState, ResultPath, SpecConfig, Task};
 use std::collections::BTreeMap;
@@ -46,11 +46,8 @@ pub(in crate::api) fn job(job: &Job) -> Json {
 
 /// What a further version of a job may change, and nothing that the server keeps.
 pub(in crate::api) fn spec_of(job: &Job) -> Json {
-    let own = job
-        .meta
-        .iter()
-        .filter(|(key, _)| !key.starts_with(RESERVED_META));
-    let meta: BTreeMap<String, String> = own.map(|(k, v)| (k.clone(), v.clone())).collect();
+    let own = job.own_meta().map(|(k, v)| (k.clone(), v.clone()));
+    let meta: BTreeMap<String, String> = own.collect();
     Json::object()
         .with("Priority", job.priority)
         .with("Count", u64::from(job.count))

@@ -5,12 +5,10 @@ use super::fields::{Fields, Problems};
 use super::task::read_task;
 use crate::api::error::ApiError;
 use crate::model::{
-    Constraint, IfUnchanged, Job, JobId, JobState, JobType, NodeId, Stored, Submission,
+    Constraint, IfUnchanged, Job, JobId, JobState, JobType, NodeId, RESERVED_META, Stored,
+    Submission,
 };
 use std::collections::BTreeMap;
-
-/// Meta keys that are the server's.
-pub(super) const RESERVED_META: &str = "bacalhau.org/";
 
 /// What a list takes for all namespaces; a job in it could not be asked for by its name.
 const EVERY_NAMESPACE: &str = "*";

@@ -4,7 +4,7 @@ use super::super::client::{Client, ClientError, Reply, segment};
 use super::super::commands::JobExecutions;
 use super::super::console::Console;
 use super::super::table::Table;
-use super::super::watch::{View, watch};
+use super::super::watch::{Switches, show_list};
 use super::super::wire::{COMPLETED, Execution, Page};
 use super::super::{CliError, Ended};
 use super::time;
@@ -17,20 +17,14 @@ pub(super) fn executions(
 ) -> Result<Ended, CliError> {
     let path = format!("/jobs/{}/executions", segment(&args.id));
     let ask = || client.get(&path);
-    if args.watch {
-        let view = if args.json {
-            View::Json
-        } else {
-            View::Table(&table)
-        };
-        return watch(&ask, &view, console);
-    }
-    let reply = ask()?;
-    if args.json {
-        console.out(&reply.line())?;
-    } else {
-        console.table(&table(&reply)?)?;
-    }
+    let switches = Switches {
+        json: args.json,
+        watch: args.watch,
+    };
+    let Some(reply) = show_list(&ask, &table, switches, console)? else {
+        return Ok(Ended::WELL);
+    };
+    console.table(&table(&reply)?)?;
     Ok(Ended::WELL)
 }
 

@@ -4,7 +4,7 @@ use super::super::client::{Client, ClientError, Reply};
 use super::super::commands::JobList;
 use super::super::console::Console;
 use super::super::table::Table;
-use super::super::watch::{View, watch};
+use super::super::watch::{Switches, show_list};
 use super::super::wire::{Job, Page};
 use super::super::{CliError, Ended};
 use super::{ROWS_MAX, limit, time};
@@ -20,19 +20,13 @@ pub(super) fn list(
 ) -> Result<Ended, CliError> {
     let limit = limit(args.limit.as_deref(), LIST_DEFAULT)?;
     let ask = || client.get(&format!("/jobs?limit={limit}&reverse=true"));
-    if args.watch {
-        let view = if args.json {
-            View::Json
-        } else {
-            View::Table(&table)
-        };
-        return watch(&ask, &view, console);
-    }
-    let reply = ask()?;
-    if args.json {
-        console.out(&reply.line())?;
+    let switches = Switches {
+        json: args.json,
+        watch: args.watch,
+    };
+    let Some(reply) = show_list(&ask, &table, switches, console)? else {
         return Ok(Ended::WELL);
-    }
+    };
     let page: Page<Job> = reply.decode()?;
     if page.items().is_empty() {
         console.tell("no jobs yet; run one with: codling run IMAGE -- CMD");

@@ -254,8 +254,6 @@ impl Feed {
                 self.reading = Reading::Closed;
                 None
             }
-            // It came there just now.
-            Step::NotReached if self.is_there() => None,
             // What the log has now is less than was given out: its oldest part was dropped, and it is read anew.
             Step::NotReached => {
                 self.reading = Reading::Closed;
