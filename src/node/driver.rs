@@ -57,7 +57,7 @@ pub enum NodeEvent {
 enum Deciders {
     /// An agent and its gate.
     Working { agent: Box<Agent>, gate: Gate },
-    /// A commit failed. Waits until the store is open again and every activity is let go.
+    /// The store failed. Waits until the store is open again and every activity is let go.
     Rebuilding {
         stored: Option<Box<StoredState>>,
         reopen_at_ms: Option<u64>,
@@ -356,9 +356,10 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                 let outputs = gate.committed();
                 self.perform(outputs);
             }
-            (StoreReport::CommitFailed { error, .. }, Deciders::Working { .. }) => {
-                self.commit_failed(&error, now)
-            }
+            (
+                StoreReport::CommitFailed { error, .. } | StoreReport::ReadFailed { error },
+                Deciders::Working { .. },
+            ) => self.store_failed(&error, now),
             (StoreReport::Reopened(state), Deciders::Rebuilding { stored, .. }) => {
                 *stored = Some(state)
             }
@@ -381,7 +382,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     }
 
     /// A crash of the deciders, not of the process.
-    fn commit_failed(&mut self, error: &StoreError, now: Now) {
+    fn store_failed(&mut self, error: &StoreError, now: Now) {
         let why = error.to_string();
         (self.tell)(NodeEvent::StoreFailed { why: why.clone() });
         self.note(Fact::StoreFailed { why }, now);

@@ -175,6 +175,9 @@ impl Recent {
             Input::Store(StoreReport::CommitFailed { seq, error }) => {
                 note(format_args!("commit {seq} failed: {error}"));
             }
+            Input::Store(StoreReport::ReadFailed { error }) => {
+                note(format_args!("read failed: {error}"));
+            }
             Input::Store(StoreReport::Reopened(_)) => note(format_args!("store open again")),
             Input::Store(StoreReport::ReopenFailed { error }) => {
                 note(format_args!("store not open: {error}"));

@@ -184,6 +184,14 @@ impl Trouble {
         Self::Record(format!("record \"{key}\" of table \"{table}\": {what}"))
     }
 
+    /// Whether every later call fails, too, until the file is opened again: redb latches after an I/O error.
+    pub(super) fn is_latched(&self) -> bool {
+        matches!(
+            self,
+            Self::Redb(redb::Error::Io(_) | redb::Error::PreviousIo)
+        )
+    }
+
     /// The same, now that the path is known.
     pub(super) fn at(self, path: &Path) -> StoreError {
         let path = path.to_owned();

@@ -155,25 +155,31 @@ impl StoreFile {
                 Ok(())
             }
             Err(trouble) => {
-                if let Err(error) = self.close() {
-                    log::debug!("closing after a failed commit: {error}");
-                }
+                self.close_after(&trouble);
                 Err(trouble.at(&self.path))
             }
         }
     }
 
-    /// Reads the state of the last durable commit.
+    /// Reads the state of the last durable commit. If the medium fails, the file is closed and stays so until `reopen`.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(Open(database)) = open.as_ref() else {
-            return Err(self.closed());
+        let result = {
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(Open(database)) = open.as_ref() else {
+                return Err(self.closed());
+            };
+            let txn = database.begin_read().map_err(Trouble::from);
+            txn.and_then(|txn| read(&txn))
         };
-        let txn = database.begin_read().map_err(|error| self.trouble(error))?;
-        read(&txn).map_err(|trouble| trouble.at(&self.path))
+        result.map_err(|trouble| {
+            if trouble.is_latched() {
+                self.close_after(&trouble);
+            }
+            trouble.at(&self.path)
+        })
     }
 
     /// What this file has cost since the start.
@@ -191,6 +197,12 @@ impl StoreFile {
             syncs: counts.syncs,
             commit_times: self.counters.commit_times.read(),
             sync_times: self.counters.sync_times.read(),
+        }
+    }
+
+    fn close_after(&self, trouble: &Trouble) {
+        if let Err(error) = self.close() {
+            log::debug!("closing after {trouble:?}: {error}");
         }
     }
 

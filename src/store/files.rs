@@ -140,8 +140,8 @@ impl Files {
         jobs.and(executions)
     }
 
-    pub(super) fn answer(&self, query: &StoreQuery) -> StoreAnswer {
-        let answer = self.jobs.read(|txn| match query {
+    pub(super) fn answer(&self, query: &StoreQuery) -> Result<StoreAnswer, StoreError> {
+        self.jobs.read(|txn| match query {
             StoreQuery::Job(id) => Ok(StoreAnswer::Job(jobs::read(txn, id)?.map(Box::new))),
             StoreQuery::Jobs(range) => {
                 let page = jobs::list(txn, range)?;
@@ -150,16 +150,7 @@ impl Files {
                     more: page.more,
                 })
             }
-        });
-        match answer {
-            Ok(answer) => answer,
-            // Said by whoever closed it.
-            Err(StoreError::Closed { .. }) => StoreAnswer::Unavailable,
-            Err(error) => {
-                log::warn!("{error}");
-                StoreAnswer::Unavailable
-            }
-        }
+        })
     }
 
     /// What both files have cost, for those who watch the node.

@@ -45,6 +45,7 @@
 //! | power cut in a commit | redb falls back to the commit before it; the next start repairs the file, no record moves |
 //! | power cut while a file is made | it is made under another name and renamed; there is none, or a whole one |
 //! | write or flush fails (full, I/O error) | `CommitFailed`; the file is closed, reads are `Unavailable`, until `reopen` has built the state again |
+//! | a read fails (I/O error) | `ReadFailed`; closed until `reopen`, for redb fails every later call, too |
 //! | the second file fails after the first | `CommitFailed`; the first has landed, `reopen` shows it |
 //! | a record cannot be decoded | `Damaged`, with its key; nothing is changed |
 //! | a worn card changed a page | `Damaged`: every opening verifies the checksums of all pages, see `file` |
@@ -85,7 +86,7 @@ use async_channel::{Receiver, TrySendError};
 use files::Files;
 use std::sync::Arc;
 use thiserror::Error;
-use writer::{Command, Writer};
+use writer::{Command, REPORTS_MAX, Writer};
 
 /// The store of one node. Dropping it closes the files on the writer thread; [`Store::close`] also waits for that.
 #[derive(Debug)]
@@ -116,9 +117,10 @@ impl Store {
     pub fn open(config: StoreConfig, now: Now) -> Result<(Self, StoredState), StoreError> {
         let (files, state) = Files::open(&config, now)?;
         let files = Arc::new(files);
+        let (outbox, reports) = async_channel::bounded(REPORTS_MAX);
         let store = Self {
-            writer: Writer::start(Arc::clone(&files))?,
-            pool: ReadPool::new(Arc::clone(&files)),
+            writer: Writer::start(Arc::clone(&files), outbox.clone(), reports)?,
+            pool: ReadPool::new(Arc::clone(&files), outbox),
             files,
         };
         Ok((store, state))
@@ -145,7 +147,8 @@ impl Store {
         self.tell(Command::Reopen { now })
     }
 
-    /// Where reports arrive: exactly one per `commit` and `reopen` that was taken, in their order. Must be read.
+    /// Where reports arrive: exactly one per `commit` and `reopen` that was taken, in their order, and one in between when
+    /// the medium fails a read. Must be read.
     #[must_use]
     pub fn reports(&self) -> Receiver<StoreReport> {
         self.writer.reports.clone()
@@ -155,7 +158,7 @@ impl Store {
     /// [`READ_BYTES_MAX`] bytes. Never waits for the writer thread.
     #[must_use]
     pub fn answer(&self, query: &StoreQuery) -> StoreAnswer {
-        self.files.answer(query)
+        self.pool.answer(query)
     }
 
     /// Reads on a thread of the pool. Dropping the future gives up the answer.

@@ -1,6 +1,8 @@
 //! At most two threads for store reads. They start when first needed and then sleep in their queue, without a time-out.
 
+use super::error::StoreError;
 use super::files::Files;
+use super::writer::StoreReport;
 use crate::model::{StoreAnswer, StoreQuery};
 use async_channel::{Receiver, Sender};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +30,7 @@ pub struct ReadPool {
 
 #[derive(Debug)]
 struct Shared {
-    files: Arc<Files>,
+    source: Source,
     queue: Sender<Read>,
     orders: Receiver<Read>,
     /// Threads that read this moment.
@@ -38,11 +40,11 @@ struct Shared {
 }
 
 impl ReadPool {
-    pub(super) fn new(files: Arc<Files>) -> Self {
+    pub(super) fn new(files: Arc<Files>, outbox: Sender<StoreReport>) -> Self {
         let (queue, orders) = async_channel::bounded(READS_MAX);
         Self {
             shared: Arc::new(Shared {
-                files,
+                source: Source { files, outbox },
                 queue,
                 orders,
                 busy: Arc::default(),
@@ -64,9 +66,37 @@ impl ReadPool {
         }
     }
 
+    /// Asks the store on the calling thread.
+    pub(super) fn answer(&self, query: &StoreQuery) -> StoreAnswer {
+        self.shared.source.answer(query)
+    }
+
     /// Lets no more reads in. Those that wait are still answered; the threads then end.
     pub(super) fn close(&self) {
         self.shared.queue.close();
+    }
+}
+
+/// What is read, and where it is told that it cannot be.
+#[derive(Clone, Debug)]
+struct Source {
+    files: Arc<Files>,
+    outbox: Sender<StoreReport>,
+}
+
+impl Source {
+    fn answer(&self, query: &StoreQuery) -> StoreAnswer {
+        match self.files.answer(query) {
+            Ok(answer) => return answer,
+            // Said by whoever closed it.
+            Err(StoreError::Closed { .. }) => {}
+            Err(error @ StoreError::Damaged { .. }) => log::warn!("{error}"),
+            Err(error) => {
+                // Its one place is free: nobody reads a file again that one read has closed.
+                let _ = self.outbox.try_send(StoreReport::ReadFailed { error });
+            }
+        }
+        StoreAnswer::Unavailable
     }
 }
 
@@ -85,8 +115,8 @@ impl Shared {
     }
 
     fn start(&self) -> std::io::Result<JoinHandle<()>> {
-        let (files, orders, busy) = (
-            Arc::clone(&self.files),
+        let (source, orders, busy) = (
+            self.source.clone(),
             self.orders.clone(),
             Arc::clone(&self.busy),
         );
@@ -97,7 +127,7 @@ impl Shared {
                 while let Ok(read) = orders.recv_blocking() {
                     busy.fetch_add(1, Ordering::Relaxed);
                     // Nobody waits when the request was given up.
-                    let _ = read.reply.try_send(files.answer(&read.query));
+                    let _ = read.reply.try_send(source.answer(&read.query));
                     busy.fetch_sub(1, Ordering::Relaxed);
                 }
             })

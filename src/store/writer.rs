@@ -10,8 +10,9 @@ use std::thread::JoinHandle;
 /// Commands that may wait behind the one under way: the agent has one batch in flight, so that leaves room for a last
 /// batch and the close at a clean stop.
 const COMMANDS_MAX: usize = 2;
-/// Reports that may wait: one for each command that can be under way, so that the writer never waits for its reader.
-const REPORTS_MAX: usize = COMMANDS_MAX + 1;
+/// Reports that may wait: one for each command that can be under way, so that the writer never waits for its reader, and
+/// one of a failed read, which closes the file that is read.
+pub(super) const REPORTS_MAX: usize = COMMANDS_MAX + 2;
 /// redb's deepest recursion is the height of its trees and minicbor's the depth of a record; both need a fraction of
 /// it, and the default of 2 MiB counts where address space is limited.
 const STACK_BYTES: usize = 256 * 1024;
@@ -31,7 +32,7 @@ pub(super) enum Command {
     },
 }
 
-/// What the writer thread says: exactly one report per commit or reopening, in their order.
+/// What the writer thread says: exactly one report per commit or reopening, in their order; and what readers say.
 #[derive(Debug)]
 pub enum StoreReport {
     /// Every row of the batch survives a power cut.
@@ -44,6 +45,11 @@ pub enum StoreReport {
     CommitFailed {
         /// As given to `commit`.
         seq: u64,
+        /// Why.
+        error: StoreError,
+    },
+    /// The medium failed a read. The file is closed as after a failed commit; what was committed is not in question.
+    ReadFailed {
         /// Why.
         error: StoreError,
     },
@@ -65,9 +71,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(files: Arc<Files>) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        files: Arc<Files>,
+        outbox: Sender<StoreReport>,
+        reports: Receiver<StoreReport>,
+    ) -> Result<Self, StoreError> {
         let (commands, orders) = async_channel::bounded(COMMANDS_MAX);
-        let (outbox, reports) = async_channel::bounded(REPORTS_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .stack_size(STACK_BYTES)

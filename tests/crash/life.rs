@@ -8,16 +8,19 @@ use codling::agent::{
 };
 use codling::model::{
     ApiReply, ApiRequest, Batch, BootId, DamagedStore, EngineFacts, IfUnchanged, Job, JobId,
-    JobRecord, JobState, JobType, MemoryLimits, NodeId, NodeRoles, Now, Origin, Params, RequestId,
-    Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer, StoreQuery, Stored, Submission,
-    Task, UnixMs,
+    JobRange, JobRecord, JobState, JobType, ListOrder, MemoryLimits, NodeId, NodeRoles, Now,
+    Origin, Params, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer,
+    StoreQuery, Stored, Submission, Task, UnixMs,
 };
-use codling::store::{Place, Store, StoreConfig, StoreReport};
+use codling::store::{Place, Store, StoreConfig, StoreError, StoreReport};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Steps after which a life that does not come to rest is stuck.
 const STEPS_MAX: usize = 2_000;
+
+/// Reopenings that a lasting fault makes fail before it is over.
+const REOPENINGS_FAIL: u32 = 3;
 
 /// What outlives a power cut: the engine, the clients and what they were told.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +67,7 @@ pub(super) struct Moment {
 #[derive(Debug)]
 pub(super) struct Life {
     store: Store,
+    config: AgentConfig,
     agent: Agent,
     gate: Gate,
     recorder: Recorder,
@@ -73,6 +77,8 @@ pub(super) struct Life {
     requests: u64,
     /// Open submissions.
     asked: BTreeMap<RequestId, Spec>,
+    /// Submissions whose answers were lost.
+    again: VecDeque<Spec>,
     ready: VecDeque<Event>,
     /// Containers that run, and end when the seed says so.
     running: Vec<ActivityId>,
@@ -86,6 +92,15 @@ pub(super) struct Life {
 impl Life {
     /// Starts a process on what the files hold.
     pub(super) fn start(recorder: &Recorder, outside: Outside, seed: u64) -> Self {
+        Self::open(recorder, outside, seed).expect("the store opens after every cut")
+    }
+
+    /// The same on files that may fail.
+    pub(super) fn open(
+        recorder: &Recorder,
+        outside: Outside,
+        seed: u64,
+    ) -> Result<Self, StoreError> {
         let me = NodeId::from("node");
         let backend = |disk| Place::Backend(recorder.backend(disk));
         let config = StoreConfig {
@@ -99,8 +114,7 @@ impl Life {
             position: 0,
             outside: outside.clone(),
         };
-        let (store, stored) =
-            Store::open(config, now(boot_ms)).expect("the store opens after every cut");
+        let (store, stored) = Store::open(config, now(boot_ms))?;
         let mut drawn = Seed::new(seed);
         let mut agent_seed = [0; 32];
         agent_seed[..8].copy_from_slice(&drawn.next().to_be_bytes());
@@ -119,9 +133,10 @@ impl Life {
             retention: RetentionLimits::default(),
             seed: agent_seed,
         };
-        let agent = Agent::recover(config, stored, now(boot_ms));
+        let agent = Agent::recover(config.clone(), stored, now(boot_ms));
         let mut life = Self {
             store,
+            config,
             agent,
             gate: Gate::default(),
             recorder: recorder.clone(),
@@ -130,6 +145,7 @@ impl Life {
             commits: 0,
             requests: 0,
             asked: BTreeMap::new(),
+            again: VecDeque::new(),
             ready: VecDeque::new(),
             running: Vec::new(),
             outside,
@@ -137,7 +153,7 @@ impl Life {
             opened: recorder.position(),
         };
         life.turn();
-        life
+        Ok(life)
     }
 
     /// Submits `jobs` jobs here and there while others run, then comes to rest.
@@ -181,11 +197,49 @@ impl Life {
         })
     }
 
+    /// A job as the store holds it. While a medium that fails cannot be read a client is told so, and asks again.
     fn stored(&self, job: &JobId) -> Option<Box<JobRecord>> {
         match self.store.answer(&StoreQuery::Job(job.clone())) {
             StoreAnswer::Job(record) => record,
-            other => panic!("the store does not answer: {other:?}"),
+            StoreAnswer::Unavailable => None,
+            other @ StoreAnswer::Jobs { .. } => panic!("one job was asked for: {other:?}"),
         }
+    }
+
+    /// How many jobs of this name the store holds.
+    pub(super) fn jobs_named(&self, name: &str) -> usize {
+        let all = JobRange {
+            prefix: String::new(),
+            after: None,
+            order: ListOrder::OldestFirst,
+            limit: 100,
+        };
+        match self.store.answer(&StoreQuery::Jobs(all)) {
+            StoreAnswer::Jobs { rows, more: false } => {
+                rows.iter().filter(|job| job.name == name).count()
+            }
+            other => panic!("the jobs are to be listed: {other:?}"),
+        }
+    }
+
+    /// Submits one job under a token, as a client that sends it again until it is answered.
+    pub(super) fn submit_once(&mut self, name: &str, code: i64) {
+        let spec = Spec {
+            name: name.to_owned(),
+            code,
+            publisher: "noop",
+            token: Some(format!("token of {name}")),
+        };
+        let sent = self.outside.sent.entry(name.to_owned()).or_default();
+        sent.push(spec.clone());
+        self.send(spec, Stored::Unread);
+    }
+
+    /// Ends the process as SIGTERM does; what outlived it.
+    pub(super) fn close(mut self) -> (Outside, Vec<Moment>) {
+        // What a medium that fails does not take now, the next opening repairs.
+        let _ = async_io::block_on(self.store.close());
+        (self.outside, std::mem::take(&mut self.moments))
     }
 
     fn submit(&mut self) {
@@ -232,7 +286,16 @@ impl Life {
 
     /// Lets the next thing happen; false if there is none.
     fn step(&mut self) -> bool {
-        if !self.running.is_empty() && (self.ready.is_empty() || self.seed.once_in(3)) {
+        if let Ok(report) = self.store.reports().try_recv() {
+            assert!(
+                matches!(report, StoreReport::ReadFailed { .. }) && self.recorder.has_failed(),
+                "{report:?}"
+            );
+            self.rebuild();
+            self.turn();
+        } else if let Some(spec) = self.again.pop_front() {
+            self.send(spec, Stored::Unread);
+        } else if !self.running.is_empty() && (self.ready.is_empty() || self.seed.once_in(3)) {
             let index = usize::try_from(self.seed.below(self.running.len() as u64)).unwrap();
             let id = self.running.swap_remove(index);
             self.outside.engine.end(&id.execution);
@@ -258,11 +321,40 @@ impl Life {
         let outputs = self.gate.admit(self.agent.turn());
         self.perform(outputs);
         while let Some(batch) = self.gate.next_batch() {
-            self.commit(batch);
+            if !self.commit(batch) {
+                self.rebuild();
+                return self.turn();
+            }
             let outputs = self.gate.committed();
             self.perform(outputs);
             self.show();
         }
+    }
+
+    /// As the shell does after a failed commit: nothing that waited for it leaves, activities are let go, and an agent is
+    /// built from what the store holds once it is back. Clients whose answers were lost send again.
+    fn rebuild(&mut self) {
+        let _ = std::mem::take(&mut self.gate).fail();
+        let unanswered = std::mem::take(&mut self.asked);
+        self.ready.clear();
+        self.running.clear();
+        let mut failed = 0;
+        let stored = loop {
+            self.store
+                .reopen(now(self.boot_ms))
+                .expect("the writer is free");
+            match self.report() {
+                StoreReport::Reopened(stored) => break *stored,
+                StoreReport::ReopenFailed { .. } => failed += 1,
+                other => panic!("{other:?}"),
+            }
+            match failed {
+                REOPENINGS_FAIL => self.recorder.heal(),
+                more => assert!(more < REOPENINGS_FAIL, "it does not come back"),
+            }
+        };
+        self.agent = Agent::recover(self.config.clone(), stored, now(self.boot_ms));
+        self.again.extend(unanswered.into_values());
     }
 
     /// Clients look at their jobs: a terminal state that one was shown is remembered.
@@ -276,20 +368,31 @@ impl Life {
         self.note();
     }
 
-    fn commit(&mut self, batch: Batch) {
+    /// Whether the batch is durable.
+    fn commit(&mut self, batch: Batch) -> bool {
         self.commits += 1;
         self.store
             .commit(self.commits, batch)
             .expect("the writer takes one batch");
-        let report = self
-            .store
-            .reports()
-            .recv_blocking()
-            .expect("the writer lives");
-        assert!(
-            matches!(report, StoreReport::CommitDone { seq } if seq == self.commits),
-            "{report:?}"
-        );
+        match self.report() {
+            StoreReport::CommitDone { seq } if seq == self.commits => true,
+            StoreReport::CommitFailed { seq, .. } if seq == self.commits => {
+                assert!(self.recorder.has_failed(), "a commit failed by itself");
+                false
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What the writer says next. A read that failed meanwhile closed the file, so the writer has more to say.
+    fn report(&self) -> StoreReport {
+        let reports = self.store.reports();
+        loop {
+            match reports.recv_blocking().expect("the writer lives") {
+                StoreReport::ReadFailed { .. } => assert!(self.recorder.has_failed()),
+                other => return other,
+            }
+        }
     }
 
     fn perform(&mut self, outputs: Vec<Output>) {
@@ -322,10 +425,12 @@ impl Life {
             ApiReply::Submitted { job, .. } => {
                 self.outside.acknowledged.insert(job, spec);
             }
-            ApiReply::Unread { job } => {
-                let stored = self.stored(&job).map_or(Stored::Absent, Stored::Record);
-                self.send(spec, stored);
-            }
+            ApiReply::Unread { job } => match self.store.answer(&StoreQuery::Job(job)) {
+                StoreAnswer::Job(record) => {
+                    self.send(spec, record.map_or(Stored::Absent, Stored::Record));
+                }
+                _ => self.again.push_back(spec),
+            },
             other => panic!("{other:?}"),
         }
     }

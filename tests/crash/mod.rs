@@ -4,8 +4,10 @@
 //! A life of the real agent, gate and store is recorded. For every position of the one sequence of both files' writes and
 //! syncs three images are made (all that was written is there, nothing that was not flushed is, some of it is); each is
 //! opened, recovered against the engine of that moment, and must come to rest with every acknowledged job ended once.
+//! The same life on a medium that fails instead of losing its power is in `fault`.
 
 mod engine;
+mod fault;
 mod life;
 
 use crate::support::recorder::{Image, ImageKind, Recorder};

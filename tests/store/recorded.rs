@@ -4,7 +4,7 @@
 
 use super::samples::*;
 use super::*;
-use crate::support::recorder::{Disk, Image, ImageKind, Op, Recorder, Rule};
+use crate::support::recorder::{Disk, Fault, Image, ImageKind, Op, Recorder, Rule, Span};
 use codling::model::*;
 use codling::store::StoreError;
 use std::sync::Arc;
@@ -373,6 +373,33 @@ fn a_full_disk_is_told_from_a_broken_one_and_recovers() {
     assert_eq!(state.live_jobs.len(), 1);
     let state = fail_and_recover(Disk::Executions, ENOSPC, Recorder::on_write);
     assert_eq!(state.live_jobs.len(), 2);
+}
+
+#[test]
+fn a_read_that_fails_is_told_and_the_file_is_read_again_once_it_was_opened_again() {
+    let recorder = Recorder::new();
+    let (store, _) = open(config_on(&recorder));
+    // More than redb's cache holds, so that a read reaches the medium.
+    for n in 0..10 {
+        let mut record = job_record(n, JobState::Completed);
+        record.submitted = vec![b'x'; 100_000];
+        commit(&store, batch([record], []));
+    }
+    recorder.fail(Fault::Errno(EIO), 0, Span::Once);
+    let answer = (0..10).map(|n| ask(&store, StoreQuery::Job(job_id(n))));
+    let answers: Vec<_> = answer.collect();
+    assert!(recorder.has_failed() && answers.contains(&StoreAnswer::Unavailable));
+    match report(&store) {
+        StoreReport::ReadFailed { error } => {
+            assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    store.reopen(at(0)).unwrap();
+    let reopened = report(&store);
+    assert!(matches!(reopened, StoreReport::Reopened(_)), "{reopened:?}");
+    let answer = ask(&store, StoreQuery::Job(job_id(1)));
+    assert!(matches!(answer, StoreAnswer::Job(Some(_))), "{answer:?}");
 }
 
 #[test]

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Everything is in memory, and a checkpoint every [`CHECKPOINT_OPS`] keeps an image cheap whatever its position. It
-//! also plays the medium that fails: flushes and writes of one file can be held or refused by a [`Rule`].
+//! also plays the medium that fails: flushes and writes of one file can be held or refused by a [`Rule`], and calls of
+//! either file, reads too, by a [`Fault`] at their number.
 
 use super::seed::Seed;
 use redb::StorageBackend;
@@ -90,6 +91,36 @@ pub(crate) enum Rule {
     Fail(i32),
 }
 
+/// What a numbered call of either file meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It fails with this `errno` and changes nothing; what was to be flushed may reach the medium later, or not.
+    Errno(i32),
+    /// It is a flush and fails, and the medium never gets what was written since the last good one. Calls that are no
+    /// flushes are not numbered.
+    Flush(i32),
+}
+
+/// Which calls a fault meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// The one of its number.
+    Once,
+    /// All from that on, until [`Recorder::heal`].
+    Lasting,
+}
+
+/// A fault to come, and the calls so far that it counts.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    fault: Fault,
+    at: usize,
+    span: Span,
+    calls: usize,
+    is_hit: bool,
+    is_over: bool,
+}
+
 /// Both files after a cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Image {
@@ -119,6 +150,7 @@ struct State {
     on_sync: [Rule; 2],
     on_write: [Rule; 2],
     waiting: usize,
+    planned: Option<Planned>,
 }
 
 /// Both files after the first `at` ops.
@@ -242,6 +274,30 @@ impl Recorder {
         self.0.changed.notify_all();
     }
 
+    /// From now on the calls of both files are numbered from 0, and the one of number `at` meets `fault`.
+    pub(crate) fn fail(&self, fault: Fault, at: usize, span: Span) {
+        self.state().planned = Some(Planned {
+            fault,
+            at,
+            span,
+            calls: 0,
+            is_hit: false,
+            is_over: false,
+        });
+    }
+
+    /// Nothing fails any more.
+    pub(crate) fn heal(&self) {
+        if let Some(planned) = &mut self.state().planned {
+            planned.is_over = true;
+        }
+    }
+
+    /// Whether the fault was met.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state().planned.is_some_and(|planned| planned.is_hit)
+    }
+
     /// Waits until a call is held.
     #[track_caller]
     pub(crate) fn wait_until_held(&self) {
@@ -257,9 +313,7 @@ impl Recorder {
     /// After a failed flush: the medium never got what was written since the last good one, and from now on reads show
     /// so, as they do once the kernel has dropped its cached pages.
     pub(crate) fn lose_unsynced(&self, disk: Disk) {
-        let mut state = self.state();
-        state.record(Op::Lost { disk });
-        state.live[disk as usize] = state.head.flushed[disk as usize].clone();
+        self.state().lose_unsynced(disk);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -268,6 +322,39 @@ impl Recorder {
 }
 
 impl State {
+    fn lose_unsynced(&mut self, disk: Disk) {
+        self.record(Op::Lost { disk });
+        self.live[disk as usize] = self.head.flushed[disk as usize].clone();
+    }
+
+    /// Numbers a call; the error that it meets.
+    fn meet(&mut self, disk: Disk, call: Call) -> io::Result<()> {
+        let Some(planned) = self.planned.as_mut().filter(|planned| !planned.is_over) else {
+            return Ok(());
+        };
+        let fault = planned.fault;
+        if matches!(fault, Fault::Flush(_)) && call != Call::Flush {
+            return Ok(());
+        }
+        let number = planned.calls;
+        planned.calls += 1;
+        let meets = match planned.span {
+            Span::Once => number == planned.at,
+            Span::Lasting => number >= planned.at,
+        };
+        if !meets {
+            return Ok(());
+        }
+        planned.is_hit = true;
+        match fault {
+            Fault::Errno(errno) => Err(io::Error::from_raw_os_error(errno)),
+            Fault::Flush(errno) => {
+                self.lose_unsynced(disk);
+                Err(io::Error::from_raw_os_error(errno))
+            }
+        }
+    }
+
     fn record(&mut self, op: Op) {
         self.ops.push(op);
         self.head.advance(&self.ops);
@@ -324,6 +411,14 @@ fn put(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
     bytes[offset..end].copy_from_slice(data);
 }
 
+/// What a call does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Read,
+    Change,
+    Flush,
+}
+
 /// One file of a recorder, as redb sees it.
 #[derive(Debug)]
 struct Recorded {
@@ -336,9 +431,20 @@ impl Recorded {
         self.tape.state.lock().unwrap()
     }
 
-    /// The state once the rule lets the call through.
-    fn obey(&self, rule: fn(&State) -> &[Rule; 2]) -> io::Result<MutexGuard<'_, State>> {
+    fn read_state(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state();
+        state.meet(self.disk, Call::Read)?;
+        Ok(state)
+    }
+
+    /// The state once the rule lets the call through.
+    fn obey(
+        &self,
+        call: Call,
+        rule: fn(&State) -> &[Rule; 2],
+    ) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.state();
+        state.meet(self.disk, call)?;
         loop {
             match rule(&state)[self.disk as usize] {
                 Rule::Pass => return Ok(state),
@@ -354,7 +460,7 @@ impl Recorded {
     }
 
     fn change(&self, op: Op) -> io::Result<()> {
-        let mut state = self.obey(|state| &state.on_write)?;
+        let mut state = self.obey(Call::Change, |state| &state.on_write)?;
         apply(&mut state.live[self.disk as usize], &op);
         state.record(op);
         Ok(())
@@ -363,12 +469,12 @@ impl Recorded {
 
 impl StorageBackend for Recorded {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.state().live[self.disk as usize].len() as u64)
+        Ok(self.read_state()?.live[self.disk as usize].len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let state = self.state();
+        let state = self.read_state()?;
         let bytes = state.live[self.disk as usize]
             .get(offset..offset + out.len())
             .ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -384,7 +490,7 @@ impl StorageBackend for Recorded {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.obey(|state| &state.on_sync)?;
+        let mut state = self.obey(Call::Flush, |state| &state.on_sync)?;
         state.record(Op::Sync { disk: self.disk });
         Ok(())
     }
