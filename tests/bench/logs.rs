@@ -11,7 +11,7 @@ use super::median;
 use super::node::Node;
 
 /// What the job prints: enough for some tenths of a second, and what an engine takes in soon. Whole lines, for Podman keeps
-/// back a line that has not ended.
+/// back a line that has not ended, and a last one that is short, for Docker loses the end of a long one.
 const BYTES: u64 = 8_000_000;
 /// Rounds that count, after one that does not.
 const ROUNDS: usize = 3;
@@ -23,7 +23,7 @@ const PIECE: usize = 64 * 1024;
 pub(super) enum Shape {
     /// Lines of 100 bytes.
     Lines,
-    /// Zeros, and one line's end.
+    /// Zeros, and two line ends.
     Bytes,
 }
 
@@ -31,7 +31,7 @@ impl Shape {
     fn script(self) -> String {
         let print = match self {
             Self::Lines => format!("yes {} | head -c {BYTES}", "x".repeat(99)),
-            Self::Bytes => format!("head -c {} /dev/zero; echo", BYTES - 1),
+            Self::Bytes => format!("head -c {} /dev/zero; echo; echo", BYTES - 2),
         };
         format!("{print}; trap 'exit 0' TERM; sleep 600 & wait")
     }

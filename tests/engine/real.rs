@@ -8,7 +8,7 @@ use codling::engine::{
     PullCause, SocketSearch, StopCause,
 };
 use codling::model::{
-    ContainerId, DockerSpec, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, Resources,
+    ContainerId, DockerSpec, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, LogExtent, Resources,
 };
 use futures_lite::StreamExt;
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ on_real_engines! {
     a_real_engine_says_what_it_is,
     exit_codes_and_every_byte_of_both_streams_come_back,
     long_output_is_cut_at_its_first_bytes_and_marked,
+    lines_longer_than_an_engines_pieces_keep_their_ends,
     a_log_that_was_rotated_marks_both_streams_even_if_little_is_left,
     the_restrictions_hold_inside_the_container,
     environment_command_and_working_directory_arrive,
@@ -95,6 +96,16 @@ impl Bench {
         self.play_spec(&self.spec(script))
     }
 
+    /// What the log holds of both streams.
+    async fn log(&self, id: &ContainerId, extent: LogExtent) -> Vec<u8> {
+        let mut held = Vec::new();
+        let mut log = self.engine.logs(id, extent).await.unwrap();
+        while let Some(chunk) = log.next().await {
+            held.extend_from_slice(&chunk.unwrap().bytes);
+        }
+        held
+    }
+
     fn play_spec(&self, spec: &ContainerSpec) -> (i64, First, First) {
         run(async {
             let id = self.start(spec).await;
@@ -146,6 +157,22 @@ fn long_output_is_cut_at_its_first_bytes_and_marked(on: Real) {
         .play("head -c 100000 /dev/zero | tr '\\0' a; head -c 2048 /dev/zero | tr '\\0' b >&2");
     assert_eq!(out, (vec![b'a'; 2_048], true));
     assert_eq!(err, (vec![b'b'; 2_048], false));
+}
+
+fn lines_longer_than_an_engines_pieces_keep_their_ends(on: Real) {
+    let bench = Bench::new(on, "pieces");
+    // Pieces are of 16 KiB: one line ends inside of one, one at its end.
+    let script = "head -c 40000 /dev/zero; echo; head -c 32768 /dev/zero; echo; printf end";
+    let wanted = [&[0; 40_000][..], b"\n", &[0; 32_768], b"\nend"].concat();
+    run(async {
+        let id = bench.start(&bench.spec(script)).await;
+        bench.engine.await_end(&id).await.unwrap();
+        for extent in [LogExtent::Present, LogExtent::ToTheEnd] {
+            let log = bench.log(&id, extent).await;
+            assert_eq!(log.len(), wanted.len(), "{extent:?}");
+            assert!(log == wanted, "{extent:?}");
+        }
+    });
 }
 
 fn a_log_that_was_rotated_marks_both_streams_even_if_little_is_left(on: Real) {
@@ -467,15 +494,7 @@ fn of_200_mb_of_output_the_tail_that_the_engine_kept_is_exact_and_called_truncat
         let first = bench.engine.output(&id).await.unwrap();
         assert!(first.stdout.truncated && first.stderr.truncated);
         assert_eq!(first.stdout.bytes.len(), 2_048);
-        let mut kept = Vec::new();
-        let mut log = bench
-            .engine
-            .logs(&id, codling::model::LogExtent::Present)
-            .await
-            .unwrap();
-        while let Some(chunk) = log.next().await {
-            kept.extend_from_slice(&chunk.unwrap().bytes);
-        }
+        let kept = bench.log(&id, LogExtent::Present).await;
         assert!(
             kept.starts_with(&first.stdout.bytes),
             "the first bytes that the log still holds"

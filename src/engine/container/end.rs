@@ -131,7 +131,7 @@ async fn with_log_cut(engine: &ContainerEngine, settled: Settled) -> Settled {
     }
 }
 
-pub(super) async fn is_docker(engine: &ContainerEngine) -> bool {
+async fn is_docker(engine: &ContainerEngine) -> bool {
     let profile = engine.profile().await;
     profile.is_ok_and(|profile| profile.kind == EngineKind::Docker)
 }

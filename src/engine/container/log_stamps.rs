@@ -1,4 +1,4 @@
-//! The stamps that Docker puts before each frame, where it is asked to, and what they are good for.
+//! The stamps that Docker puts before each frame, and what they are good for in a log that is followed.
 //!
 //! A Docker 20.10 that rotates a log while it is followed gives the beginning of the new file twice, as much of it as there
 //! was when it noticed. Within a stream the stamps only grow, so what comes again stands before what came last.

@@ -12,6 +12,7 @@ mod images;
 #[cfg(test)]
 mod judged;
 mod log_frames;
+mod log_pieces;
 mod log_stamps;
 mod outgoing;
 mod output;

@@ -4,7 +4,6 @@ use super::super::{
     EngineError, EngineKind, FirstBytes, FirstOutput, LABEL_OUTPUT_MAX, LogChunk, LogExtent,
     LogStream, OutputStream,
 };
-use super::end::is_docker;
 use super::http::{Call, Reply};
 use super::log_frames::{CALL, LogFrames};
 use super::wire::Inspect;
@@ -31,21 +30,28 @@ const UNBROKEN_MAX: usize = 64 * 1024;
 /// What a piece costs besides its bytes, in bytes.
 const PIECE_COST: usize = 256;
 
+/// Before each of Docker's frames.
+const STAMPS: &str = "&timestamps=true";
+
 /// Opens the log and returns its pieces.
 pub(super) async fn logs(
     engine: &ContainerEngine,
     id: &ContainerId,
     extent: LogExtent,
 ) -> Result<LogStream, EngineError> {
-    // Docker gives some of a log twice when it rotates one that is followed; the times tell what came before.
-    let (follow, frames) = match extent {
-        LogExtent::Present => ("", LogFrames::default()),
-        LogExtent::ToTheEnd if is_docker(engine).await => {
-            ("&follow=true&timestamps=true", LogFrames::stamped())
-        }
-        LogExtent::ToTheEnd => ("&follow=true", LogFrames::default()),
+    let follow = match extent {
+        LogExtent::Present => "",
+        LogExtent::ToTheEnd => "&follow=true",
     };
-    let path = container_path(id, &format!("/logs?stdout=true&stderr=true{follow}"))?;
+    let (stamps, frames) = match (engine.profile().await?.kind, extent) {
+        (EngineKind::Podman, _) => ("", LogFrames::default()),
+        (EngineKind::Docker, LogExtent::Present) => (STAMPS, LogFrames::stamped()),
+        (EngineKind::Docker, LogExtent::ToTheEnd) => (STAMPS, LogFrames::followed()),
+    };
+    let path = container_path(
+        id,
+        &format!("/logs?stdout=true&stderr=true{follow}{stamps}"),
+    )?;
     let reply = engine
         .call(Call::new(
             CALL,
