@@ -235,7 +235,13 @@ impl<'a> Walk<'a> {
     }
 
     fn positional(&mut self, word: &'a str) -> Result<(), UsageError> {
-        if self.words.len() >= self.info.positionals.len() {
+        let takes_more = self.words.len() < self.info.positionals.len()
+            || self
+                .info
+                .positionals
+                .last()
+                .is_some_and(|last| last.optionality == Optionality::Repeating);
+        if !takes_more {
             return Err(UsageError::UnexpectedWord {
                 path: self.path.clone(),
                 word: word.to_owned(),

@@ -8,6 +8,7 @@ use crate::board::engine_install_line;
 use crate::config::ConfigError;
 use crate::engine::EngineError;
 use crate::node::{NodeError, Taken};
+use crate::store::{ExportError, ImportError, StoreError};
 use crate::swarm;
 use std::error::Error as _;
 use std::io;
@@ -72,6 +73,21 @@ pub(super) enum CliError {
     /// No node has lived in this data directory.
     #[error("no node has started in \"{dir}\" yet")]
     NoIdentity { dir: String },
+    /// A node has lived in this data directory, but its records are not there.
+    #[error("there is no store in \"{dir}\"")]
+    NoStore { dir: String },
+    /// A store file.
+    #[error(transparent)]
+    Store(StoreError),
+    /// What was to be saved.
+    #[error(transparent)]
+    Export(ExportError),
+    /// What was to be restored.
+    #[error(transparent)]
+    Import(ImportError),
+    /// Something that only works without a node.
+    #[error(transparent)]
+    NodeRuns(NodeError),
     /// The key in the data directory.
     #[error("cannot read the node's key")]
     Identity(#[from] crate::swarm::IdentityError),
@@ -143,6 +159,16 @@ impl CliError {
                 str::to_owned,
             ),
             Self::Node(error) => node_hint(error).to_owned(),
+            Self::NodeRuns(_) => STOP_FIRST.to_owned(),
+            Self::NoStore { .. } => {
+                "name the files, if they are elsewhere; in memory there is nothing to look at"
+                    .to_owned()
+            }
+            Self::Store(error)
+            | Self::Export(ExportError::Store(error))
+            | Self::Import(ImportError::Store(error)) => store_hint(error).to_owned(),
+            Self::Import(error) => import_hint(error).to_owned(),
+            Self::Export(_) => String::new(),
             Self::PortTaken { flag, .. } => {
                 format!("stop it, or give another {flag} to run beside it")
             }
@@ -184,6 +210,37 @@ fn node_hint(error: &NodeError) -> &'static str {
             "give a file that this user may read, or make one: openssl rand -hex 32 >FILE; chmod 600 FILE"
         }
         (Taken::No, _) => "",
+    }
+}
+
+/// What to do about a store that is a running node's.
+const STOP_FIRST: &str = "stop the node first: while it runs, its store is its own";
+
+/// What to do about a store file; the other errors say it.
+fn store_hint(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::InUse { .. } => STOP_FIRST,
+        StoreError::Missing { .. } => {
+            "check the name; without one, the data directory is looked at"
+        }
+        StoreError::NotWritable { .. } => "run as its owner, and mount the disk writable",
+        StoreError::Full { .. } => "free some space there",
+        _ => "",
+    }
+}
+
+/// What to do about an export that is not taken.
+fn import_hint(error: &ImportError) -> &'static str {
+    match error {
+        ImportError::NotEmpty { .. } => {
+            "--replace deletes them; codling store export saves them before"
+        }
+        ImportError::OtherNode { .. } => {
+            "bring that node's key (libp2p_private_key) to this data directory first"
+        }
+        ImportError::Cut { .. } => "copy it again, or export it again",
+        ImportError::NoFile { .. } => "leave out the store type inmemory",
+        _ => "",
     }
 }
 
@@ -249,7 +306,15 @@ impl CliError {
                 (_, Taken::ByAnother) => PLACE_TAKEN,
                 (_, Taken::No) => FAILED,
             },
+            Self::NodeRuns(_)
+            | Self::Store(StoreError::InUse { .. })
+            | Self::Export(ExportError::Store(StoreError::InUse { .. }))
+            | Self::Import(ImportError::Store(StoreError::InUse { .. })) => PLACE_TAKEN,
             Self::Client(_)
+            | Self::NoStore { .. }
+            | Self::Store(_)
+            | Self::Export(_)
+            | Self::Import(_)
             | Self::Output(_)
             | Self::Signals(_)
             | Self::File { .. }

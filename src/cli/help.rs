@@ -89,7 +89,8 @@ fn positional_words(positional: &PositionalInfo<'_>) -> String {
     match positional.optionality {
         Optionality::Required => format!(" {}", positional.name),
         Optionality::Greedy => format!(" [-- {} ...]", positional.name),
-        Optionality::Optional | Optionality::Repeating => format!(" [{}]", positional.name),
+        Optionality::Optional => format!(" [{}]", positional.name),
+        Optionality::Repeating => format!(" [{} ...]", positional.name),
     }
 }
 

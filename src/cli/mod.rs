@@ -5,7 +5,7 @@
 //!             |  help.rs, usage.rs                                     |
 //!             `- help and version end here,                            |- serve/   builds a Config, starts the node
 //!                whatever the environment holds                        |- run/     submits a job and follows it
-//!                                                                      |- job/, id, image, version
+//!                                                                      |- job/, id, image, store, version
 //!                                                                      `- client.rs: HTTP to a running node
 //! ```
 //!
@@ -16,7 +16,7 @@
 //! | 0 | done; `serve`: stopped |
 //! | 1 | failed at run time |
 //! | 2 | bad flag or variable |
-//! | 3 | place taken: port, data directory, store |
+//! | 3 | place taken: port, data directory, store; `store`: in use |
 //! | `run`: the container's | or 124 timed out, 125 never ran, 130 interrupted |
 
 mod argv;
@@ -38,6 +38,7 @@ mod node;
 mod progress;
 mod run;
 mod serve;
+mod store;
 mod surroundings;
 mod table;
 mod usage;
@@ -100,6 +101,7 @@ fn perform(
         Command::Node(args) => node::node(&args, around(), console),
         Command::Image(args) => image::image(&args, around(), console),
         Command::Id(args) => id::id(&args, around(), console),
+        Command::Store(args) => store::store(&args, around(), console),
         Command::Debug(args) => debug::debug(&args, around(), console),
     }
 }

@@ -32,6 +32,7 @@ mod raw;
 mod redact;
 mod retention;
 mod settings;
+mod stores;
 
 pub use client::{ClientTarget, Secret};
 pub use containers::{Capabilities, OutputMax};
@@ -46,6 +47,7 @@ pub use raw::{Raw, Surroundings};
 pub use redact::redacted;
 pub use retention::{RetainAge, RetainBytes};
 pub use settings::{Config, FLAGS};
+pub use stores::StorePaths;
 
 impl Config {
     /// Judges everything that was typed. Binds, reads and writes nothing.

@@ -7,7 +7,7 @@ use super::NodeError;
 use super::driver::{Driver, NodeEvent};
 use super::evidence::{Evidence, Witness};
 use super::finder::Finder;
-use super::lock::{self, DataDirLock};
+use super::lock::{DataDirLock, lock_data_dir};
 use super::logs::{Followers, LogSource};
 use super::notices::health_config;
 use super::perform::{Performer, Preparation};
@@ -15,7 +15,7 @@ use super::rest;
 use crate::agent::{AgentConfig, Capacity, Health};
 use crate::api::{self, ApiBackend, ApiServer, Limits, StoreReads};
 use crate::board::{self, BootClock, Sensors};
-use crate::config::{Config, StoreKind, redacted};
+use crate::config::{Config, StorePaths, redacted};
 use crate::engine::{ContainerEngine, Engine, SocketSearch};
 use crate::model::{NodeId, Origin, Resources, RetentionLimits, StoredState};
 use crate::store::{Place, Store, StoreConfig};
@@ -109,7 +109,7 @@ impl Node {
             .map_err(NodeError::Swarm)?;
 
         let dir = &config.data_dir.value;
-        let lock = lock::lock(dir)?;
+        let lock = lock_data_dir(dir)?;
         let identity = Identity::open(dir, store_beside(dir))?;
         let id = identity.node_id();
         let clock = BootClock::read(root);
@@ -301,26 +301,7 @@ fn store_beside(dir: &Path) -> StoreBeside {
 
 /// Where the two files are (serve.md 1.8), as places and as paths for the report.
 fn places(config: &Config, id: &NodeId) -> (StoreConfig, Option<PathBuf>, Option<PathBuf>) {
-    let dir = &config.data_dir.value;
-    let path = |kind: StoreKind, path: &Option<PathBuf>, role: &str, file: &str| match kind {
-        StoreKind::Memory => None,
-        StoreKind::Embedded => Some(
-            path.clone()
-                .unwrap_or_else(|| dir.join(format!("{id}-{role}")).join(file)),
-        ),
-    };
-    let jobs = path(
-        config.requester_job_store_type.value,
-        &config.requester_job_store_path.value,
-        "requester",
-        "jobs.db",
-    );
-    let executions = path(
-        config.compute_execution_store_type.value,
-        &config.compute_execution_store_path.value,
-        "compute",
-        "executions.db",
-    );
+    let StorePaths { jobs, executions } = config.store_paths(id);
     let place = |path: &Option<PathBuf>| path.clone().map_or(Place::Memory, Place::File);
     (
         StoreConfig {

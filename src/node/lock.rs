@@ -12,7 +12,7 @@ const LOCK_FILE: &str = "codling.lock";
 
 /// Holds the data directory until dropped, or until the process ends in whatever way.
 #[derive(Debug)]
-pub(super) struct DataDirLock {
+pub struct DataDirLock {
     _file: File,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct DataDirLock {
 ///
 /// # Errors
 /// `DataDir` if it cannot be made or written, `DataDirTaken` with the holder if another process has it.
-pub(super) fn lock(dir: &Path) -> Result<DataDirLock, NodeError> {
+pub fn lock_data_dir(dir: &Path) -> Result<DataDirLock, NodeError> {
     let failed = |source: io::Error| NodeError::DataDir {
         path: dir.to_owned(),
         source,

@@ -38,5 +38,6 @@ pub use assembly::{Node, Started};
 pub use driver::NodeEvent;
 pub use error::{NodeError, Taken};
 pub use evidence::{CRASH_BYTES_MAX, CRASH_FILE, Evidence, LogCounts, read_crash};
+pub use lock::{DataDirLock, lock_data_dir};
 pub use notices::engine_hint;
 pub use recent::Recent;

@@ -94,6 +94,12 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// No file was found where one was named.
+    #[error("there is no store file \"{}\"", path.display())]
+    Missing {
+        /// As given.
+        path: PathBuf,
+    },
     /// The file was there when the node started and is not any more.
     #[error("store file \"{}\" has vanished", path.display())]
     Gone {
@@ -178,6 +184,15 @@ pub(super) enum Trouble {
     Record(String),
 }
 
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Redb(error) => error.fmt(f),
+            Self::Record(what) => f.write_str(what),
+        }
+    }
+}
+
 impl Trouble {
     /// A record of `table` under `key` that cannot be encoded or decoded.
     pub(super) fn record(table: &str, key: &str, what: impl std::fmt::Display) -> Self {
@@ -228,5 +243,6 @@ from_redb!(
     redb::TransactionError,
     redb::TableError,
     redb::StorageError,
-    redb::CommitError
+    redb::CommitError,
+    redb::CompactionError
 );

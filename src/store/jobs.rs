@@ -270,7 +270,7 @@ fn is_remembered(token: &IdempotencyKey, now: Now) -> bool {
 }
 
 /// A record with what is kept apart.
-fn whole(txn: &ReadTransaction, key: &str, row: &[u8]) -> Result<JobRecord, Trouble> {
+pub(super) fn whole(txn: &ReadTransaction, key: &str, row: &[u8]) -> Result<JobRecord, Trouble> {
     let (head, mut record) = codec::decode_job(key, row)?;
     if let Some(chunks) = head.chunks {
         let table = txn.open_table(JOB_EXECUTIONS)?;

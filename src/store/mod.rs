@@ -67,6 +67,7 @@ mod holder;
 mod jobs;
 mod latency;
 mod meter;
+mod offline;
 mod place;
 mod pool;
 mod tables;
@@ -77,6 +78,10 @@ pub use error::{Holder, StoreError};
 pub use files::{StoreConfig, StoreCounts};
 pub use jobs::{READ_BYTES_MAX, READ_ROWS_MAX, TOKEN_AGE_MAX_MS, TOKENS_MAX};
 pub use meter::FileCounts;
+pub use offline::{
+    Checked, Compacted, Existing, ExportError, Exported, ImportError, ImportTargets, Imported,
+    check, compact, export, import,
+};
 pub use place::{Place, damaged_beside};
 pub use pool::ReadPool;
 pub use writer::StoreReport;

@@ -10,7 +10,7 @@ use redb::StorageBackend;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,37 +60,17 @@ pub(super) enum Found {
 pub(super) fn find(path: &Path, missing: Missing) -> Result<Found, StoreError> {
     let fail = |source| StoreError::io(path, source);
     match std::fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => Err(StoreError::IsDirectory {
-            path: path.to_owned(),
-        }),
-        Ok(meta) if !meta.is_file() => Err(StoreError::NotOurs {
-            path: path.to_owned(),
-            found: "a device, a pipe or a socket",
-            wanted: "a file",
-        }),
-        Ok(meta) if meta.len() > 0 => {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open(path)
-                .map_err(fail)?;
-            if is_bolt(&file).map_err(fail)? {
-                return Err(StoreError::Bolt {
-                    path: path.to_owned(),
-                });
-            }
-            lock(&file, path)?;
+        // At the first opening an empty file holds nothing that could be lost; the rename replaces it.
+        Ok(meta) if meta.is_file() && meta.len() == 0 && missing == Missing::Make => {
+            make(path).map(Found::New)
+        }
+        Ok(_) => {
+            let file = existing(path, Access::Write)?;
             if missing == Missing::Refuse {
                 forget_cached(&file);
             }
             Ok(Found::Existing(file))
         }
-        // At the first opening an empty file holds nothing that could be lost; the rename replaces it.
-        Ok(_) if missing == Missing::Make => make(path).map(Found::New),
-        Ok(_) => Err(StoreError::Damaged {
-            path: path.to_owned(),
-            what: "it was emptied".to_owned(),
-        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound && missing == Missing::Make => {
             make(path).map(Found::New)
         }
@@ -101,11 +81,66 @@ pub(super) fn find(path: &Path, missing: Missing) -> Result<Found, StoreError> {
     }
 }
 
+/// What is to be done to a file that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Nothing is written, so a card that is mounted read-only will do.
+    Read,
+    /// Everything.
+    Write,
+}
+
+/// The file at `path`, locked, if it may be a store.
+pub(super) fn existing(path: &Path, access: Access) -> Result<File, StoreError> {
+    let fail = |source| StoreError::io(path, source);
+    let path_of = || path.to_owned();
+    let meta = std::fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::Missing { path: path_of() },
+        _ => fail(error),
+    })?;
+    if meta.is_dir() {
+        return Err(StoreError::IsDirectory { path: path_of() });
+    }
+    if !meta.is_file() {
+        return Err(StoreError::NotOurs {
+            path: path_of(),
+            found: "a device, a pipe or a socket",
+            wanted: "a file",
+        });
+    }
+    if meta.len() == 0 {
+        return Err(StoreError::Damaged {
+            path: path_of(),
+            what: "it was emptied".to_owned(),
+        });
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(access == Access::Write)
+        .open(path)
+        .map_err(fail)?;
+    if is_bolt(&file).map_err(fail)? {
+        return Err(StoreError::Bolt { path: path_of() });
+    }
+    lock(&file, path)?;
+    // An import may have put another file in its place before the lock was ours.
+    let (ours, there) = (file.metadata().map_err(fail)?, std::fs::metadata(path));
+    match there {
+        Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(file),
+        _ => Err(in_use(path)),
+    }
+}
+
 /// Moves a file that `find` made to its place, durably. Its open handles and locks stay as they are.
 pub(super) fn settle(path: &Path) -> Result<(), StoreError> {
-    let fail = |source| StoreError::io(path, source);
-    std::fs::rename(temporary(path), path).map_err(fail)?;
-    sync_directory(parent(path)).map_err(fail)
+    rename(&temporary(path), path)
+}
+
+/// Has `from` take the place of `to` beside it, durably.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let fail = |source| StoreError::io(to, source);
+    std::fs::rename(from, to).map_err(fail)?;
+    sync_directory(parent(to)).map_err(fail)
 }
 
 /// Damaged files that may lie beside one: a card that damages more of them is at its end, and somebody should look.

@@ -6,10 +6,12 @@
 //! makes them, in that order, so that a power cut in between leaves what it would have left without the trial; a file
 //! that is not accepted never sees them. What is held is a few pages.
 
+use super::error::StoreError;
 use super::meter::Metered;
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// A call that is held back.
@@ -73,6 +75,11 @@ impl Trial {
         }
         *held = None;
         Ok(())
+    }
+
+    /// How long the file is, or will be once what is held is made.
+    pub(super) fn len_of(&self, path: &Path) -> Result<u64, StoreError> {
+        self.len().map_err(|source| StoreError::io(path, source))
     }
 
     fn is_over(&self) -> bool {

@@ -12,6 +12,7 @@ mod run;
 mod run_flags;
 mod script;
 mod serve;
+mod store;
 mod token;
 mod usage;
 mod watch;

@@ -6,6 +6,7 @@ mod local;
 mod node;
 mod run;
 mod serve;
+mod store;
 
 use argh::{ArgsInfo, FromArgs};
 
@@ -17,6 +18,7 @@ pub(super) use local::{Id, Image, ImageCommand, ImageLoad, Version};
 pub(super) use node::{Node, NodeCommand, NodeDescribe, NodeList};
 pub(super) use run::Run;
 pub(super) use serve::Serve;
+pub(super) use store::{Store, StoreCheck, StoreCommand, StoreCompact, StoreExport, StoreImport};
 
 /// runs jobs in containers on this board, alone or with others
 #[derive(FromArgs, ArgsInfo)]
@@ -40,6 +42,7 @@ pub(super) enum Command {
     Job(Job),
     Node(Node),
     Image(Image),
+    Store(Store),
     Id(Id),
     Debug(Debug),
     Version(Version),
