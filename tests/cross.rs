@@ -155,7 +155,7 @@ fn keeps_its_word(board: &Board) {
     assert_eq!(i64::from(ended.code), EXIT_CODE, "{}", ended.err);
     assert_eq!(ended.out, "hello\n");
     assert_eq!(engine.started(), 1, "{:?}", engine.calls());
-    assert_eq!(engine.count(Endpoint::Attach), 0, "{:?}", engine.calls());
+    assert_eq!(engine.count(Endpoint::Wait), 0, "{:?}", engine.calls());
     engine.until("its container is removed", |engine| {
         engine.containers().is_empty()
     });

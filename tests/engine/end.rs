@@ -2,7 +2,7 @@
 
 use super::{run, spec};
 use crate::support::engine::{
-    Endpoint, Fault, OnStart, Play, Runs, ScriptedEngine, ShownPid, Times,
+    Endpoint, Fault, Kind, OnStart, Play, Runs, ScriptedEngine, ShownPid, Times,
 };
 use codling::engine::{ContainerEnd, ContainerEngine, EndWatch, Engine, EngineError};
 use codling::model::ContainerId;
@@ -61,36 +61,35 @@ fn nothing_is_asked_of_the_engine_while_the_container_runs() {
     });
     assert_eq!(end.unwrap().exit_code, 5);
     assert_eq!(asked, 2, "{:#?}", engine.calls());
-    assert_eq!(engine.count(Endpoint::Attach), 0);
+    assert_eq!(engine.count(Endpoint::Wait), 0);
 }
 
 #[test]
-fn without_a_pidfd_the_one_attach_is_all_that_is_asked_while_the_container_runs() {
-    let engine = ScriptedEngine::start();
-    let client = engine.client().watching_ends_by(EndWatch::Attach);
-    let id = started(&engine, &client, long(ShownPid::Real));
-    let mut asked = 0;
-    let end = await_end_while(&client, &id, || {
-        // One look before it and one after; then silence.
-        engine.until("it is attached to", |e| e.count(Endpoint::Attach) == 1);
-        engine.until("the look after it", |e| e.count(Endpoint::Inspect) == 2);
-        let until = Instant::now() + SILENT_FOR;
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            thread::park_timeout(left);
-        }
-        asked = engine.count(Endpoint::Inspect);
-        engine.release_containers();
-    });
-    assert_eq!(end.unwrap().exit_code, 5);
-    assert_eq!(asked, 2, "{:#?}", engine.calls());
-    assert_eq!(engine.count(Endpoint::Attach), 1);
+fn without_a_pidfd_the_engines_wait_is_all_that_is_asked_while_the_container_runs() {
+    for kind in [Kind::Podman, Kind::Docker] {
+        let engine = ScriptedEngine::start_as(kind);
+        let client = engine.client().watching_ends_by(EndWatch::Wait);
+        let id = started(&engine, &client, long(ShownPid::Real));
+        let mut asked = 0;
+        let end = await_end_while(&client, &id, || {
+            engine.until("it is asked for the end", |e| e.count(Endpoint::Wait) == 1);
+            let until = Instant::now() + SILENT_FOR;
+            while let Some(left) = until.checked_duration_since(Instant::now()) {
+                thread::park_timeout(left);
+            }
+            asked = engine.count(Endpoint::Inspect);
+            engine.release_containers();
+        });
+        assert_eq!(end.unwrap().exit_code, 5);
+        assert_eq!(asked, 1, "{:#?}", engine.calls());
+        assert_eq!(engine.count(Endpoint::Wait), 1, "{kind:?}");
+    }
 }
 
-/// On Docker an attach that was opened before a start that fails never ends.
 #[test]
-fn a_container_that_cannot_be_started_is_not_attached_to() {
+fn the_end_of_a_container_that_cannot_be_started_is_not_awaited() {
     let engine = ScriptedEngine::start();
-    let client = engine.client().watching_ends_by(EndWatch::Attach);
+    let client = engine.client().watching_ends_by(EndWatch::Wait);
     let play = Play {
         on_start: OnStart::NoCommand,
         ..Play::default()
@@ -101,7 +100,7 @@ fn a_container_that_cannot_be_started_is_not_attached_to() {
         assert!(client.start(&id).await.is_err());
         assert!(client.await_end(&id).await.is_err());
     });
-    assert_eq!(engine.count(Endpoint::Attach), 0);
+    assert_eq!(engine.count(Endpoint::Wait), 0);
 }
 
 #[test]
@@ -121,13 +120,13 @@ fn an_engine_that_notices_late_is_asked_until_it_knows_the_code() {
 }
 
 #[test]
-fn a_pid_of_another_namespace_is_not_trusted_so_the_end_comes_by_attach() {
+fn a_pid_of_another_namespace_is_not_trusted_so_the_end_comes_from_the_engine() {
     for pid in [ShownPid::Foreign, ShownPid::Unknown] {
         let engine = ScriptedEngine::start();
         let client = engine.client();
         let id = started(&engine, &client, long(pid));
         let end = await_end_while(&client, &id, || {
-            engine.until("it is attached to", |e| e.count(Endpoint::Attach) == 1);
+            engine.until("it is asked for the end", |e| e.count(Endpoint::Wait) == 1);
             engine.release_containers();
         });
         assert_eq!(end.unwrap().exit_code, 5, "{pid:?}");
@@ -135,28 +134,10 @@ fn a_pid_of_another_namespace_is_not_trusted_so_the_end_comes_by_attach() {
 }
 
 #[test]
-fn a_container_that_ends_before_the_attach_is_not_waited_for() {
-    let engine = ScriptedEngine::start();
-    let client = engine.client();
-    let id = started(&engine, &client, long(ShownPid::Foreign));
-    // The attach never ends, as on engines that let one attach to an ended container.
-    engine.fault(
-        Endpoint::Attach,
-        Fault::Trickle(Duration::from_millis(5)),
-        Times::Once,
-    );
-    let end = await_end_while(&client, &id, || {
-        engine.release_containers();
-        engine.until("it has ended", |e| e.running() == 0);
-    });
-    assert_eq!(end.unwrap().exit_code, 5);
-}
-
-#[test]
 fn an_engine_that_is_restarted_while_a_job_runs_costs_nothing() {
     for (pid, waits_by) in [
         (ShownPid::Real, Endpoint::Inspect),
-        (ShownPid::Foreign, Endpoint::Attach),
+        (ShownPid::Foreign, Endpoint::Wait),
     ] {
         let engine = ScriptedEngine::start();
         let client = engine.client();

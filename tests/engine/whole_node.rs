@@ -21,9 +21,9 @@ fn state(ended: &Value) -> &str {
 
 #[test]
 fn a_job_that_is_cancelled_while_a_read_hangs_does_not_wait_for_it() {
-    for step in [Endpoint::Pull, Endpoint::Attach] {
+    for step in [Endpoint::Pull, Endpoint::Wait] {
         let (dir, engine) = (tempfile::tempdir().unwrap(), ScriptedEngine::start());
-        if step == Endpoint::Attach {
+        if step == Endpoint::Wait {
             let pid = ShownPid::Foreign;
             engine.image("a", Play { pid, ..long() });
         }

@@ -46,3 +46,5 @@ pub(super) const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(2);
 /// Most between two of those questions.
 pub(super) const SETTLE_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// How long an engine may keep one wait for the end of a container: one that has died without closing it is noticed.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(3_600);

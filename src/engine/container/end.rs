@@ -5,15 +5,18 @@
 //!     | runs, pid
 //!  pidfd_open --> inspect again --> readable (hours later) --> inspect until the engine has noticed --> done
 //!     | no pidfd
-//!  attach ------> inspect again --> its stream ends ---------> inspect a few times; still runs? from the start
+//!  wait ----------------------- answered at the end ---------> inspect a few times; still runs? from the start
 //! ```
-//! The second inspect closes two races: the pid was reused before it was opened; the container ended before an attach,
-//! which on some engines never ends then. An engine that goes away meanwhile is asked again with growing pauses.
+//! The second inspect closes a race: the pid was reused before it was opened. An engine that goes away meanwhile is asked
+//! again with growing pauses.
+//!
+//! DECISION: an engine's own wait rather than an attach where there is no pidfd. Podman 4.3 makes a container anew that is
+//! attached to just after it has ended, and its exit code is gone.
 
 use super::super::{
     ContainerEnd, ContainerState, EXIT_SIGKILL, EXIT_SIGTERM, EngineError, EngineKind,
 };
-use super::bounds::{SETTLE_PAUSE, SETTLE_PAUSE_MAX};
+use super::bounds::{SETTLE_PAUSE, SETTLE_PAUSE_MAX, WAIT_MAX};
 use super::http::{self, Call, words};
 use super::process::{self, Watch};
 use super::wire::Inspect;
@@ -26,14 +29,12 @@ use std::time::Duration;
 /// By what the end of a container is learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EndWatch {
-    /// A pidfd of its first process; an attach where there is none.
+    /// A pidfd of its first process; the engine's wait where there is none.
     #[default]
     Pidfd,
-    /// An attach, as on a kernel that has no pidfd (before 5.3).
-    Attach,
+    /// The engine's wait, as on a kernel that has no pidfd (before 5.3).
+    Wait,
 }
-
-const ATTACH: &str = "attach to the container";
 
 /// Waits until the container has ended.
 pub(super) async fn await_end(
@@ -61,7 +62,7 @@ pub(super) async fn await_end(
         let watch = match (engine.end_watch, pid) {
             (_, None) => Watch::Ended,
             (EndWatch::Pidfd, Some(pid)) => process::watch(pid, &seen.id),
-            (EndWatch::Attach, Some(_)) => Watch::Impossible("no pidfd is wanted".to_owned()),
+            (EndWatch::Wait, Some(_)) => Watch::Impossible("no pidfd is wanted".to_owned()),
         };
         let settled = match watch {
             Watch::Open(process) => {
@@ -90,7 +91,7 @@ pub(super) async fn await_end(
             }
             Watch::Ended => settle(engine, id, pid, engine.patience.suspicion).await?,
             Watch::Impossible(why) => {
-                log::debug!("the end of container \"{id}\" is awaited by attach: {why}");
+                log::debug!("the end of container \"{id}\" is awaited by its engine: {why}");
                 Settled::Runs { status: why }
             }
         };
@@ -99,7 +100,7 @@ pub(super) async fn await_end(
             Settled::Replaced => continue,
             Settled::Runs { .. } => {}
         }
-        attach_until_end(engine, id, pid).await?;
+        wait_until_end(engine, id).await?;
         let was_away = is_away(engine, id).await;
         let mut settled = settle(engine, id, pid, engine.patience.suspicion).await?;
         if was_away {
@@ -108,7 +109,7 @@ pub(super) async fn await_end(
         if let Settled::Ended(end) = settled {
             return Ok(end);
         }
-        // The engine was restarted under the attach, or does not let us attach.
+        // The engine was restarted meanwhile, does not let us wait, or an hour is over.
         Timer::after(pause).await;
         pause = (pause * 2).min(engine.patience.away_most);
     }
@@ -221,27 +222,18 @@ async fn settle(
     }
 }
 
-/// Follows the container's output to its end and throws it away. The engine going away ends the attempt, not the wait.
-async fn attach_until_end(
-    engine: &ContainerEngine,
-    id: &ContainerId,
-    pid: Option<u32>,
-) -> Result<(), EngineError> {
-    let path = container_path(id, "/attach?stream=true&stdout=true&stderr=true")?;
-    let Ok(mut reply) = engine
-        .call(Call::new(
-            ATTACH,
-            Method::POST,
-            path,
-            engine.patience.change,
-        ))
-        .await
-    else {
-        // Ended meanwhile, or the engine is away; either way the next look tells.
-        return Ok(());
+/// Asks the engine to answer when the container has ended. Its going away ends the attempt, not the wait.
+async fn wait_until_end(engine: &ContainerEngine, id: &ContainerId) -> Result<(), EngineError> {
+    let path = match engine.profile().await {
+        // Its Docker-compatible wait polls as fast as it can; its own does so at this interval.
+        Ok(profile) if profile.kind == EngineKind::Podman => {
+            format!("/libpod{}", container_path(id, "/wait?interval=1s")?)
+        }
+        Ok(_) => container_path(id, "/wait")?,
+        Err(_) => return Ok(()),
     };
-    reply.allow_silence();
-    if runs_as(&look_until_back(engine, id).await?, pid) {
+    let call = Call::new("await the end", Method::POST, path, WAIT_MAX);
+    if let Ok(mut reply) = engine.call(call).await {
         while let Ok(Some(_)) = reply.chunk().await {}
     }
     Ok(())

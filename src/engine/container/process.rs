@@ -2,6 +2,7 @@
 
 use super::bounds::BODY_MAX;
 use async_io::Async;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -33,14 +34,23 @@ pub(super) fn watch(pid: u32, container: &str) -> Watch {
         Err(e) => return Watch::Impossible(format!("no pidfd of process {pid}: {e}")),
     };
     if !names(pid, container) {
-        return Watch::Impossible(format!(
-            "process {pid} is not known to be that of the container"
-        ));
+        // What has ended has no command line, and no cgroup of its own.
+        return match has_ended(&opened) {
+            true => Watch::Ended,
+            false => Watch::Impossible(format!(
+                "process {pid} is not known to be that of the container"
+            )),
+        };
     }
     match Async::new_nonblocking(opened) {
         Ok(fd) => Watch::Open(fd),
         Err(e) => Watch::Impossible(format!("the pidfd of process {pid} cannot be polled: {e}")),
     }
+}
+
+fn has_ended(process: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(process, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 /// Waits for the end of a watched process.

@@ -7,6 +7,9 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Before the paths of Podman's own API.
+const LIBPOD: &str = "/libpod";
+
 /// One request.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -28,7 +31,7 @@ pub(crate) enum Endpoint {
     Create,
     Inspect,
     Start,
-    Attach,
+    Wait,
     Logs,
     Stop,
     Kill,
@@ -101,7 +104,9 @@ impl Request {
             ("POST", ["containers", "create"]) => Endpoint::Create,
             ("GET", ["containers", _, "json"]) => Endpoint::Inspect,
             ("POST", ["containers", _, "start"]) => Endpoint::Start,
-            ("POST", ["containers", _, "attach"]) => Endpoint::Attach,
+            ("POST", ["containers", _, "wait"] | ["libpod", "containers", _, "wait"]) => {
+                Endpoint::Wait
+            }
             ("GET", ["containers", _, "logs"]) => Endpoint::Logs,
             ("POST", ["containers", _, "stop"]) => Endpoint::Stop,
             ("POST", ["containers", _, "kill"]) => Endpoint::Kill,
@@ -112,7 +117,9 @@ impl Request {
 
     /// The part of the path that names the object.
     fn name(&self) -> String {
-        decoded(self.path().split('/').nth(2).unwrap_or_default())
+        let path = self.path();
+        let path = path.strip_prefix(LIBPOD).unwrap_or(path);
+        decoded(path.split('/').nth(2).unwrap_or_default())
     }
 }
 
@@ -180,10 +187,11 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
                     Answer::Follow(container.id.clone(), container.play.on_follow)
                 }
                 Endpoint::Logs => Answer::Log(container.log()),
-                Endpoint::Attach if container.runs() => Answer::UntilEnded(container.id.clone()),
-                Endpoint::Attach => {
-                    Answer::error(500, "can only attach to created or running containers")
+                // Docker has no other; that of Podman would burn a core.
+                Endpoint::Wait if (kind == Kind::Podman) != request.path().starts_with(LIBPOD) => {
+                    Answer::error(404, "page not found")
                 }
+                Endpoint::Wait => Answer::UntilEnded(container.id.clone()),
                 Endpoint::Stop if container.runs() => match container.stop() {
                     true => {
                         let grace = request.query("t").and_then(|t| t.parse().ok());
