@@ -4,6 +4,7 @@ use crate::support::jobs::shell;
 use crate::support::node::TestNode;
 use crate::support::stand::Stand;
 use crate::support::wait;
+use codling::store::Place;
 use serde_json::json;
 use std::path::Path;
 
@@ -53,7 +54,8 @@ fn of_ended_jobs_only_the_latest_are_kept_also_after_a_restart_and_a_job_that_ru
     first.stop().unwrap();
 
     let second = node(&on, dir.path(), "1");
-    second.submit(&shell("true"));
+    let last = second.submit(&shell("true"));
+    second.ended(&last);
     wait::until("the running job and the latest are left", || {
         let shown = listed(&second);
         match shown.len() <= 3 && shown.contains(&running) {
@@ -62,4 +64,11 @@ fn of_ended_jobs_only_the_latest_are_kept_also_after_a_restart_and_a_job_that_ru
         }
     });
     second.stop().unwrap();
+
+    // What the node knows of its executions goes the same way.
+    let mut folders = std::fs::read_dir(dir.path()).unwrap().flatten();
+    let file = folders
+        .find_map(|entry| Some(entry.path().join("executions.db")).filter(|path| path.exists()));
+    let kept = codling::store::check(&Place::File(file.unwrap())).unwrap();
+    assert!(kept.ended <= 3, "{kept:?}");
 }

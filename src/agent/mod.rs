@@ -30,6 +30,7 @@ mod mail;
 mod pressure;
 mod recovery;
 mod requester;
+mod retention;
 mod retry;
 mod turn;
 
@@ -70,7 +71,7 @@ pub struct AgentConfig {
     pub total_origin: Origin,
     /// What becomes of jobs where the kernel does not limit memory.
     pub memory_limits: MemoryLimits,
-    /// How long ended jobs are kept.
+    /// How long ended jobs and executions are kept.
     pub retention: RetentionLimits,
     /// Drawn once per start; new ids are derived from it and from when the agent is built.
     pub seed: [u8; 32],
@@ -249,7 +250,7 @@ impl Agent {
             requester.take_writes(&mut writes, self.now);
         }
         if let Some(compute) = &mut self.compute {
-            compute.take_writes(&mut writes);
+            compute.take_writes(&mut writes, self.now);
         }
         Turn {
             writes,

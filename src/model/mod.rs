@@ -93,8 +93,8 @@ pub use resources::{
     ResourcesConfig, bytes_of,
 };
 pub use retention::{
-    EndedJob, RETAIN_AGE_MS, RETAIN_AGE_MS_LEAST, RETAIN_BYTES, RETAIN_BYTES_LEAST,
-    RETAIN_BYTES_MOST, RETAIN_RECORDS, RETAIN_RECORDS_MAX, RetentionLimits,
+    Ended, EndedExecution, EndedJob, RETAIN_AGE_MS, RETAIN_AGE_MS_LEAST, RETAIN_BYTES,
+    RETAIN_BYTES_LEAST, RETAIN_BYTES_MOST, RETAIN_RECORDS, RETAIN_RECORDS_MAX, RetentionLimits,
 };
 pub use task::{InputSource, Network, NetworkKind, Port, ResultPath, Task, Timeouts};
 pub use time::{BootId, Deadline, Now, Timer, UnixMs};

@@ -5,8 +5,8 @@
 //! or a *ride-along*, which only joins one.
 
 use super::{
-    ContainerId, EndedJob, Evaluation, EvaluationId, Execution, ExecutionId, HistoryItem, Job,
-    JobId, JobNames, NodeId, Now, Outcome, Resources, RunOutput, Timer, UnixMs,
+    ContainerId, EndedExecution, EndedJob, Evaluation, EvaluationId, Execution, ExecutionId,
+    HistoryItem, Job, JobId, JobNames, NodeId, Now, Outcome, Resources, RunOutput, Timer, UnixMs,
 };
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -231,8 +231,8 @@ pub struct StoredState {
     pub last_job: Option<JobId>,
     /// Executions that are not ended, or whose outcome is not acknowledged.
     pub live_executions: Vec<ExecutionRecord>,
-    /// Ids of all other executions: their containers are to be removed, their asks answered as known.
-    pub ended_executions: Vec<ExecutionId>,
+    /// All other executions: their containers are to be removed, their asks answered as known.
+    pub ended_executions: Vec<EndedExecution>,
     /// Which of `live_executions` belong to a job of this node that jobs.db does not hold (live or ended).
     pub orphaned_executions: Vec<ExecutionId>,
     /// Whether jobs.db could have held them.

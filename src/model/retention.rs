@@ -1,6 +1,6 @@
-//! How long ended jobs are kept.
+//! How long ended jobs and executions are kept.
 
-use super::{JobId, JobRecord, UnixMs};
+use super::{ComputeState, ExecutionId, ExecutionRecord, JobId, JobRecord, UnixMs};
 use core::convert::Infallible;
 
 /// Ended jobs that are kept unless given: what a list shows in a blink.
@@ -18,12 +18,12 @@ pub const RETAIN_BYTES_LEAST: u64 = 64 << 10;
 /// See [`RETAIN_BYTES_LEAST`].
 pub const RETAIN_BYTES_MOST: u64 = 1 << 30;
 
-/// What is kept of ended jobs: whichever bound is reached first.
+/// What each of the two files keeps of what has ended: whichever bound is reached first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionLimits {
-    /// Milliseconds since a job's end.
+    /// Milliseconds since the end.
     pub age_ms: u64,
-    /// Jobs.
+    /// Records.
     pub records: u64,
     /// Bytes of their records.
     pub bytes: u64,
@@ -39,30 +39,54 @@ impl Default for RetentionLimits {
     }
 }
 
-/// An ended job in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedJob {
+/// What has ended and is still in the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ended<Id> {
     /// Which.
-    pub id: JobId,
+    pub id: Id,
     /// When it was changed last, if the clock was set.
     pub ended: Option<UnixMs>,
     /// Bytes of its rows.
     pub bytes: u64,
 }
 
+/// An ended job in jobs.db.
+pub type EndedJob = Ended<JobId>;
+/// An execution in executions.db whose outcome its requester has.
+pub type EndedExecution = Ended<ExecutionId>;
+
 impl EndedJob {
     /// An ended job's record, as it is about to be stored.
     #[must_use]
     pub fn of(record: &JobRecord) -> Self {
-        let mut counted = Counted(0);
-        // Counting cannot fail.
-        let _ = minicbor::encode(record, &mut counted);
         Self {
             id: record.job.id.clone(),
             ended: record.job.modified,
-            bytes: counted.0,
+            bytes: bytes_stored(record),
         }
     }
+}
+
+impl EndedExecution {
+    /// An ended execution's record, as it is stored.
+    #[must_use]
+    pub fn of(record: &ExecutionRecord) -> Self {
+        Self {
+            id: record.id.clone(),
+            ended: match &record.state {
+                ComputeState::Ended { ended, .. } => *ended,
+                _ => None,
+            },
+            bytes: bytes_stored(record),
+        }
+    }
+}
+
+fn bytes_stored(record: &impl minicbor::Encode<()>) -> u64 {
+    let mut counted = Counted(0);
+    // Counting cannot fail.
+    let _ = minicbor::encode(record, &mut counted);
+    counted.0
 }
 
 /// A place to write to that keeps only the length.

@@ -3,7 +3,7 @@
 use super::codec;
 use super::error::Trouble;
 use super::tables::EXECUTIONS;
-use crate::model::{ExecutionId, ExecutionRecord, Write};
+use crate::model::{EndedExecution, ExecutionId, ExecutionRecord, Write};
 use redb::{ReadTransaction, WriteTransaction};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct ScannedExecutions {
     pub(super) live: Vec<ExecutionRecord>,
-    pub(super) ended: Vec<ExecutionId>,
+    pub(super) ended: Vec<EndedExecution>,
 }
 
 pub(super) fn make_tables(txn: &WriteTransaction) -> Result<(), Trouble> {
@@ -38,7 +38,7 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// One pass over all executions; of an ended one whose outcome is acknowledged only the id stays.
+/// One pass over all executions; of an ended one whose outcome is acknowledged only what retention needs stays.
 pub(super) fn scan(txn: &ReadTransaction) -> Result<ScannedExecutions, Trouble> {
     let mut scanned = ScannedExecutions::default();
     for next in txn.open_table(EXECUTIONS)?.range::<&str>(..)? {
@@ -47,7 +47,7 @@ pub(super) fn scan(txn: &ReadTransaction) -> Result<ScannedExecutions, Trouble> 
         if record.is_live() {
             scanned.live.push(record);
         } else {
-            scanned.ended.push(record.id);
+            scanned.ended.push(EndedExecution::of(&record));
         }
     }
     Ok(scanned)

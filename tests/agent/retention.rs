@@ -1,10 +1,10 @@
 //! Ended jobs that were kept long enough are deleted, and nothing else is.
 
-use super::bench::{Bench, early, job, plain};
-use codling::agent::Turn;
+use super::bench::{Bench, OTHER, accept_bid, ask, early, job, output, plain};
+use codling::agent::{Activity, ActivityResult, Turn};
 use codling::model::{
-    ApiReply, ApiRequest, EndedJob, JobId, JobNames, JobRecord, RETAIN_RECORDS, Stored,
-    StoredState, Timeouts, Write, WriteKind,
+    ApiReply, ApiRequest, EndedExecution, EndedJob, ExecutionId, JobId, JobNames, JobRecord,
+    Message, RETAIN_RECORDS, Stored, StoredState, Timeouts, Write, WriteKind,
 };
 
 /// The record of a job that no engine was there for, which ends it at once.
@@ -105,6 +105,53 @@ fn a_week_after_its_end_a_job_is_deleted() {
     bench.wait_until(week + 60_000);
     let turn = bench.submit(&named("late"), None);
     assert_eq!(deleted(&turn), [(&first.job.id, WriteKind::RideAlong)]);
+}
+
+/// Executions that a turn deletes.
+fn forgotten(turn: &Turn) -> Vec<(&str, WriteKind)> {
+    let writes = turn.writes.executions.iter();
+    writes
+        .filter(|(_, (_, write))| *write == Write::Delete)
+        .map(|(id, (kind, _))| (id.as_str(), *kind))
+        .collect()
+}
+
+/// Runs an execution of the other node to its very end.
+fn run_out(bench: &mut Bench, id: &str) {
+    let run = bench.run_for_other(id, &plain());
+    bench.done(&run, ActivityResult::Ran(Ok(output(0))));
+    let execution = ExecutionId::from(id);
+    let turn = bench.hear(OTHER, Message::Acknowledge { execution });
+    let (discard, activity) = super::bench::begun(&turn).expect("it is discarded");
+    assert_eq!(activity, Activity::Discard);
+    bench.done(&discard, ActivityResult::Discarded(Ok(())));
+}
+
+#[test]
+fn of_executions_whose_outcome_is_delivered_only_the_latest_are_kept_and_others_are_never_deleted()
+{
+    let stored = |number: u64| EndedExecution {
+        id: ExecutionId(format!("e-{number}")),
+        ended: early(number).wall,
+        bytes: 1_000,
+    };
+    let stored = StoredState {
+        ended_executions: (1..=RETAIN_RECORDS).rev().map(stored).collect(),
+        ..StoredState::default()
+    };
+    let mut bench = Bench::recover(stored, early(600_000));
+    bench.engine(vec![]);
+    run_out(&mut bench, "e-new");
+    let undelivered = bench.run_for_other("e-undelivered", &plain());
+    let turn = bench.done(&undelivered, ActivityResult::Ran(Ok(output(0))));
+    assert_eq!(forgotten(&turn), [], "one went with the commit before");
+    bench.hear(OTHER, ask("e-next", &plain()));
+    let turn = bench.hear(OTHER, accept_bid("e-next"));
+    assert_eq!(forgotten(&turn), []);
+    run_out(&mut bench, "e-2nd");
+    bench.hear(OTHER, ask("e-last", &plain()));
+    let turn = bench.hear(OTHER, accept_bid("e-last"));
+    assert_eq!(forgotten(&turn), [("e-2", WriteKind::RideAlong)]);
 }
 
 fn named(name: &str) -> codling::model::Job {

@@ -4,8 +4,8 @@
 //! world decides when, and whether. Rows go through the stored encoding, so what does not survive it is found here.
 
 use codling::model::{
-    Batch, EndedJob, ExecutionId, ExecutionRecord, FileHistory, JobId, JobNames, JobRecord,
-    JobSummary, NodeId, StoredState, Write,
+    Batch, EndedExecution, EndedJob, ExecutionId, ExecutionRecord, FileHistory, JobId, JobNames,
+    JobRecord, JobSummary, NodeId, StoredState, Write,
 };
 use std::collections::BTreeMap;
 
@@ -193,10 +193,7 @@ impl SimDisk {
             last_job: self.jobs.durable.last_key_value().map(|(id, _)| id.clone()),
             orphaned_executions: orphaned.map(|record| record.id.clone()).collect(),
             live_executions: live,
-            ended_executions: ended_executions
-                .into_iter()
-                .map(|record| record.id)
-                .collect(),
+            ended_executions: ended_executions.iter().map(EndedExecution::of).collect(),
             jobs_file: self.jobs_file,
             executions_file: self.executions_file,
         }

@@ -83,7 +83,7 @@ fn any_record_comes_back_as_it_went_in() {
         let ended: Vec<_> = executions
             .values()
             .filter(|e| !e.is_live())
-            .map(|e| e.id.clone())
+            .map(EndedExecution::of)
             .collect();
         assert_eq!(state.ended_executions, ended, "seed {start}");
         let live: Vec<_> = jobs.values().filter(|job| job.is_live()).cloned().collect();

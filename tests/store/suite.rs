@@ -313,7 +313,7 @@ fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {
         &store,
         batch(
             [running.clone(), ended_job.clone(), stopping.clone()],
-            [accepted.clone(), undelivered.clone(), delivered],
+            [accepted.clone(), undelivered.clone(), delivered.clone()],
         ),
     );
     let expected = StoredState {
@@ -322,7 +322,7 @@ fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {
         retained: vec![EndedJob::of(&ended_job)],
         last_job: Some(job_id(3)),
         live_executions: vec![accepted, undelivered],
-        ended_executions: vec![execution_id(3)],
+        ended_executions: vec![EndedExecution::of(&delivered)],
         ..StoredState::default()
     };
     assert_eq!(scan(&store, at(0)), expected);

@@ -18,6 +18,7 @@ mod timers;
 use super::bidding::EngineView;
 use super::mail::Desk;
 use super::pressure::{self, READING_FRESH_MS};
+use super::retention::Retention;
 use super::retry::Retry;
 use super::{
     Activity, ActivityId, AgentConfig, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes,
@@ -76,6 +77,7 @@ pub(crate) struct Compute {
     late_at: Option<Deadline>,
     /// When to look whether the board can spare what the next execution needs, while it cannot.
     spare_at: Option<Deadline>,
+    retention: Retention<String>,
     ended: BTreeSet<ExecutionId>,
     ended_order: VecDeque<ExecutionId>,
     /// Executions of this node's own jobs that jobs.db does not hold.
@@ -210,6 +212,7 @@ impl Compute {
             find_at: None,
             late_at: None,
             spare_at: None,
+            retention: Retention::new(config.retention),
             ended: BTreeSet::new(),
             ended_order: VecDeque::new(),
             orphans: BTreeSet::new(),
@@ -272,7 +275,7 @@ impl Compute {
     }
 
     /// Moves the records that changed since the last turn into `writes`.
-    pub(crate) fn take_writes(&mut self, writes: &mut Writes) {
+    pub(crate) fn take_writes(&mut self, writes: &mut Writes, now: Now) {
         for (id, kind) in std::mem::take(&mut self.dirty) {
             if let Some(held) = self.held.get(&id) {
                 writes
@@ -284,6 +287,15 @@ impl Compute {
             writes
                 .executions
                 .insert(id, (WriteKind::RideAlong, Write::Delete));
+        }
+        let turn = writes.executions.values().map(|(kind, _)| *kind).max();
+        let (gone, kind) = self
+            .retention
+            .due(turn.unwrap_or(WriteKind::RideAlong), now);
+        for id in gone {
+            writes
+                .executions
+                .insert(ExecutionId(id), (kind, Write::Delete));
         }
     }
 

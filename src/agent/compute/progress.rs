@@ -4,8 +4,8 @@ use super::{Compute, Phase, Wish};
 use crate::agent::mail::Desk;
 use crate::agent::{Activity, ActivityId, ActivityResult, Entry, Output, Progress, RunFailure};
 use crate::model::{
-    ComputeState, ContainerId, ExecutionId, ExecutionState, Failure, FailureKind, Message, Outcome,
-    PullNews, RunOutput, SpecConfig, Timer, WriteKind,
+    ComputeState, ContainerId, EndedExecution, ExecutionId, ExecutionState, Failure, FailureKind,
+    Message, Outcome, PullNews, RunOutput, SpecConfig, Timer, WriteKind,
 };
 
 impl Compute {
@@ -72,7 +72,10 @@ impl Compute {
             ActivityResult::Ran(Ok(output)) => self.ran(execution, output, desk),
             ActivityResult::Published(Ok(published)) => self.published(execution, published, desk),
             ActivityResult::Discarded(result) => {
-                self.held.remove(execution);
+                if let Some(held) = self.held.remove(execution) {
+                    let ended = EndedExecution::of(&held.record);
+                    self.retention.keep(ended.id.0, ended.ended, ended.bytes);
+                }
                 self.remember_ended(execution.clone());
                 if result.is_err() {
                     self.find(desk);

@@ -8,8 +8,8 @@ use crate::agent::recovery::{Home, Remedy, remedy};
 use crate::agent::retry::Retry;
 use crate::agent::{Activity, ActivityId, Entry, Found, FoundState};
 use crate::model::{
-    ComputeState, Deadline, EngineFacts, ExecutionId, ExecutionRecord, Failure, FailureKind,
-    Message, Outcome, WriteKind,
+    ComputeState, Deadline, EndedExecution, EngineFacts, ExecutionId, ExecutionRecord, Failure,
+    FailureKind, Message, Outcome, WriteKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +20,13 @@ impl Compute {
         &mut self,
         live: Vec<ExecutionRecord>,
         rebuilt: Vec<ExecutionRecord>,
-        ended: Vec<ExecutionId>,
+        ended: Vec<EndedExecution>,
         orphans: BTreeSet<ExecutionId>,
         desk: &mut Desk<'_>,
     ) {
-        for id in ended {
-            self.remember_ended(id);
+        for one in ended {
+            self.retention.keep(one.id.0.clone(), one.ended, one.bytes);
+            self.remember_ended(one.id);
         }
         for record in &rebuilt {
             self.save(&record.id, WriteKind::Promise);

@@ -17,7 +17,6 @@ mod history;
 mod place;
 mod reads;
 mod rebuild;
-mod retention;
 mod submit;
 mod timers;
 mod versions;
@@ -26,13 +25,13 @@ pub(crate) use rebuild::lost_jobs;
 
 use super::ids::JobIds;
 use super::mail::Desk;
+use super::retention::Retention;
 use super::retry::Retry;
 use super::{AgentConfig, Writes};
 use crate::model::{
     Deadline, EndedJob, EvaluationId, Execution, ExecutionId, ExecutionState, IdempotencyKey, Job,
     JobId, JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
 };
-use retention::Retention;
 use std::collections::{BTreeMap, BTreeSet};
 use versions::documents_bytes;
 
@@ -57,7 +56,7 @@ pub(crate) struct Requester {
     job_of: BTreeMap<ExecutionId, JobId>,
     tokens: BTreeMap<String, Token>,
     names: JobNames,
-    retention: Retention,
+    retention: Retention<u128>,
     dirty: BTreeMap<JobId, WriteKind>,
 }
 
@@ -143,7 +142,7 @@ impl Requester {
     ) {
         self.names = names;
         for job in &retained {
-            self.retention.keep(job);
+            self.retain(job);
         }
         for summary in ended {
             for key in summary.tokens {
@@ -179,7 +178,9 @@ impl Requester {
     /// Takes a record into memory.
     fn bring_in(&mut self, record: JobRecord) {
         let id = record.job.id.clone();
-        self.retention.revive(&id, record.job.modified);
+        if let Some(number) = id.number() {
+            self.retention.revive(number, record.job.modified);
+        }
         for execution in &record.executions {
             self.job_of.insert(execution.id.clone(), id.clone());
         }
@@ -252,7 +253,14 @@ impl Requester {
         }
         // Only now: what ends with this turn is stored at least once.
         for job in &ended {
-            self.retention.keep(job);
+            self.retain(job);
+        }
+    }
+
+    /// A job has ended and is stored. One whose id is none of ours is kept for ever.
+    fn retain(&mut self, job: &EndedJob) {
+        if let Some(number) = job.id.number() {
+            self.retention.keep(number, job.ended, job.bytes);
         }
     }
 

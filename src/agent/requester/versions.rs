@@ -225,7 +225,7 @@ impl Requester {
             && !self.dirty.contains_key(id)
             && let Some(record) = self.take_out(id)
         {
-            self.retention.keep(&EndedJob::of(&record));
+            self.retain(&EndedJob::of(&record));
         }
     }
 

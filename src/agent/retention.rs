@@ -1,25 +1,25 @@
-//! Which ended jobs are deleted, so that neither the card nor a list fills up.
+//! Which ended jobs, and which ended executions, are deleted, so that neither the card nor a list fills up.
 //!
-//! Those that ended first go first, as soon as one of the three bounds is passed: age, number, bytes. Deletions ride along
+//! Those of a file that ended first go first, as soon as one of the three bounds is passed: age, number, bytes. Deletions ride along
 //! with a turn that commits anyway, some at a time, so keeping less costs no commit; only too many bytes may cause one.
 //! Without a set clock nothing is too old, and what ended while the clock was not set goes by number and bytes alone.
 
-use crate::model::{EndedJob, JobId, Now, RetentionLimits, UnixMs, WriteKind};
+use crate::model::{Now, RetentionLimits, UnixMs, WriteKind};
 use std::collections::BTreeMap;
 
 /// Deletions of one turn: each is a row of a commit, which costs up to 12 kB of the card.
 const DELETED_MAX: usize = 64;
 
-/// The ended jobs that are stored. A job that runs again is not one of them.
+/// The ended records that a file holds, by their keys. What goes on is not one of them.
 #[derive(Debug)]
-pub(super) struct Retention {
+pub(super) struct Retention<K> {
     limits: RetentionLimits,
-    /// Bytes by end and number of the job; those of an unknown end come first.
-    ended: BTreeMap<(Option<UnixMs>, u128), u64>,
+    /// Bytes by end and key; those of an unknown end come first.
+    ended: BTreeMap<(Option<UnixMs>, K), u64>,
     bytes: u64,
 }
 
-impl Retention {
+impl<K: Ord + Clone + Default> Retention<K> {
     pub(super) fn new(limits: RetentionLimits) -> Self {
         Self {
             limits,
@@ -28,24 +28,21 @@ impl Retention {
         }
     }
 
-    /// A job has ended. One whose id is none of ours is kept for ever.
-    pub(super) fn keep(&mut self, job: &EndedJob) {
-        if let Some(number) = job.id.number() {
-            self.remove((job.ended, number));
-            self.ended.insert((job.ended, number), job.bytes);
-            self.bytes = self.bytes.saturating_add(job.bytes);
-        }
+    /// One has ended.
+    pub(super) fn keep(&mut self, key: K, ended: Option<UnixMs>, bytes: u64) {
+        let key = (ended, key);
+        self.remove(&key);
+        self.ended.insert(key, bytes);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// A job goes on, as it was stored when it had ended.
-    pub(super) fn revive(&mut self, id: &JobId, ended: Option<UnixMs>) {
-        if let Some(number) = id.number() {
-            self.remove((ended, number));
-        }
+    /// One goes on, as it was stored when it had ended.
+    pub(super) fn revive(&mut self, key: K, ended: Option<UnixMs>) {
+        self.remove(&(ended, key));
     }
 
-    /// Numbers of the jobs that go with this turn, which commits if `turn` is a promise; and how heavy their deletion is.
-    pub(super) fn due(&mut self, turn: WriteKind, now: Now) -> (Vec<u128>, WriteKind) {
+    /// Keys of those that go with this turn, which commits if `turn` is a promise; and how heavy their deletion is.
+    pub(super) fn due(&mut self, turn: WriteKind, now: Now) -> (Vec<K>, WriteKind) {
         let kind = match self.bytes > self.limits.bytes {
             true => WriteKind::Promise,
             false => WriteKind::RideAlong,
@@ -53,26 +50,26 @@ impl Retention {
         let mut gone = Vec::new();
         while turn.max(kind) == WriteKind::Promise && gone.len() < DELETED_MAX {
             let Some(next) = self.next(now) else { break };
-            self.remove(next);
+            self.remove(&next);
             gone.push(next.1);
         }
         (gone, kind)
     }
 
-    /// The job that goes next, if a bound is passed.
-    fn next(&self, now: Now) -> Option<(Option<UnixMs>, u128)> {
+    /// The one that goes next, if a bound is passed.
+    fn next(&self, now: Now) -> Option<(Option<UnixMs>, K)> {
         let is_over = u64::try_from(self.ended.len()).unwrap_or(u64::MAX) > self.limits.records
             || self.bytes > self.limits.bytes;
         if is_over {
-            return self.ended.first_key_value().map(|(key, _)| *key);
+            return self.ended.first_key_value().map(|(key, _)| key.clone());
         }
         let oldest = UnixMs(now.wall?.0.saturating_sub(self.limits.age_ms));
-        let known = (Some(UnixMs(0)), 0)..(Some(oldest), 0);
-        self.ended.range(known).next().map(|(key, _)| *key)
+        let known = (Some(UnixMs(0)), K::default())..(Some(oldest), K::default());
+        self.ended.range(known).next().map(|(key, _)| key.clone())
     }
 
-    fn remove(&mut self, key: (Option<UnixMs>, u128)) {
-        let bytes = self.ended.remove(&key).unwrap_or(0);
+    fn remove(&mut self, key: &(Option<UnixMs>, K)) {
+        let bytes = self.ended.remove(key).unwrap_or(0);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
@@ -91,14 +88,10 @@ mod tests {
     }
 
     /// Jobs 1, 2, ... of 100 bytes that ended at these times.
-    fn holding(limits: RetentionLimits, ends: &[Option<u64>]) -> Retention {
+    fn holding(limits: RetentionLimits, ends: &[Option<u64>]) -> Retention<u128> {
         let mut retention = Retention::new(limits);
         for (number, ended) in (1..).zip(ends) {
-            retention.keep(&EndedJob {
-                id: JobId::from_number(number),
-                ended: ended.map(UnixMs),
-                bytes: 100,
-            });
+            retention.keep(number, ended.map(UnixMs), 100);
         }
         retention
     }
@@ -180,7 +173,7 @@ mod tests {
             ..RetentionLimits::default()
         };
         let mut retention = holding(limits, &[Some(7)]);
-        retention.revive(&JobId::from_number(1), Some(UnixMs(7)));
+        retention.revive(1, Some(UnixMs(7)));
         assert_eq!(retention.due(WriteKind::Promise, now(None)).0, [0_u128; 0]);
         assert_eq!(retention.bytes, 0);
     }
