@@ -3,7 +3,7 @@
 use codling::config::{
     ApiAccess, ClientTarget, Config, ConfigError, FLAGS, ImagePull, Raw, StoreKind, Surroundings,
 };
-use codling::model::{NodeRoles, Origin};
+use codling::model::{DiskMode, DiskReading, ImageLowWater, NodeRoles, Origin};
 use std::path::{Path, PathBuf};
 
 /// A user with a home, in `/work`.
@@ -62,8 +62,30 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.retain_age.value.0.as_secs(), 7 * 24 * 3_600);
     assert_eq!(config.retain_records.value, 1_000);
     assert_eq!(config.retain_bytes.value.0, 8 << 20);
+    assert_eq!(config.image_low_water.value.0, ImageLowWater::default());
     assert!(config.peer.value.is_empty());
     assert!(config.notes.is_empty(), "{:?}", config.notes);
+}
+
+#[test]
+fn the_mark_below_which_images_go_is_a_tenth_of_the_disk_or_two_gibibytes_unless_it_is_given() {
+    let disk = |size_bytes| DiskReading {
+        size_bytes,
+        available_bytes: 0,
+        mode: DiskMode::Writable,
+    };
+    for (given, small, large) in [
+        ("", 1_000_000_000, 2 << 30),
+        ("30%", 3_000_000_000, 30_000_000_000),
+        ("512MiB", 512 << 20, 512 << 20),
+        ("0", 0, 0),
+    ] {
+        let flag = [("image-low-water", given)];
+        let flags = if given.is_empty() { &[] } else { &flag[..] };
+        let mark = resolve(flags, &[]).image_low_water.value.0;
+        assert_eq!(mark.on(&disk(10_000_000_000)), small, "{given}");
+        assert_eq!(mark.on(&disk(100_000_000_000)), large, "{given}");
+    }
 }
 
 #[test]
@@ -209,6 +231,9 @@ fn every_bad_value_names_its_flag_the_value_what_is_allowed_and_a_hint() {
         ("engine-socket", "ssh://pi", "a Unix socket"),
         ("engine-socket", "unix://run/x.sock", "a Unix socket"),
         ("image-pull", "always", "missing or never"),
+        ("image-low-water", "100%", "from 1% to 99%"),
+        ("image-low-water", "0%", "from 1% to 99%"),
+        ("image-low-water", "some", "from 1% to 99%"),
         ("log-level", "loud", "off, error, warn"),
         ("store-damaged", "ignore", "set-aside or refuse"),
         ("retain-age", "7", "a duration such as"),

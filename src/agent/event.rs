@@ -2,8 +2,8 @@
 
 use crate::agent::ActivityId;
 use crate::model::{
-    ApiRequest, BoardReading, ContainerId, EngineFacts, ExecutionId, Failure, Message, NodeId,
-    PullNews, RequestId, RunOutput, SpecConfig,
+    ApiRequest, BoardReading, ContainerId, EngineFacts, ExecutionId, Failure, ImageRemoval,
+    Message, NodeId, PullNews, RequestId, RunOutput, SpecConfig,
 };
 use std::collections::BTreeMap;
 
@@ -52,6 +52,13 @@ pub enum Event {
         /// What was tried.
         why: String,
     },
+    /// An image was removed, or was not.
+    ImageRemoved {
+        /// As it was pulled.
+        name: String,
+        /// What became of it.
+        removal: ImageRemoval,
+    },
     /// What the board is like now. Told before the events that `Agent::wants_board` names.
     Board(BoardReading),
     /// A compute node that may be asked is connected, again or still.
@@ -75,6 +82,15 @@ pub enum Event {
 pub enum Progress {
     /// `Prepare`: the image is being pulled.
     Pulling(PullNews),
+    /// `Prepare`: the image was pulled and is here.
+    Pulled {
+        /// As the job names it.
+        image: String,
+        /// What the engine calls it.
+        id: String,
+        /// Its size.
+        bytes: u64,
+    },
     /// `Run`: the container runs.
     Started,
 }

@@ -11,8 +11,9 @@
 //! A failed commit ends this gate's life: `fail` hands back every unreleased output, and the shell builds a new agent
 //! and a new gate from the store.
 
+use super::turn::is_promise;
 use crate::agent::{Output, Turn};
-use crate::model::{Batch, ExecutionId, JobId, Write, WriteKind};
+use crate::model::{Batch, ExecutionId, JobId, PulledImages, Write, WriteKind};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How much may wait in the filling batch before no new work is read. A record is about 1 KiB, so this is some hundred
@@ -30,6 +31,7 @@ type Rows<K, R> = BTreeMap<K, (WriteKind, Write<Box<R>>)>;
 pub struct Gate {
     jobs: Rows<JobId, crate::model::JobRecord>,
     executions: Rows<ExecutionId, crate::model::ExecutionRecord>,
+    images: Option<(WriteKind, PulledImages)>,
     filling: BatchNumber,
     in_flight: Option<BatchNumber>,
     durable: BatchNumber,
@@ -43,6 +45,7 @@ impl Default for Gate {
         Self {
             jobs: BTreeMap::new(),
             executions: BTreeMap::new(),
+            images: None,
             filling: BatchNumber(1),
             in_flight: None,
             durable: BatchNumber(0),
@@ -60,6 +63,10 @@ impl Gate {
         }
         merge(&mut self.jobs, turn.writes.jobs);
         merge(&mut self.executions, turn.writes.executions);
+        if let Some((kind, images)) = turn.writes.images {
+            let kind = self.images.take().map_or(kind, |(old, _)| kind.max(old));
+            self.images = Some((kind, images));
+        }
         let mut leaving = Vec::new();
         for output in turn.outputs {
             if output.is_binding() {
@@ -74,13 +81,18 @@ impl Gate {
 
     /// The next batch to commit, if one is due and none is in flight. Call after every `admit` and `committed`.
     pub fn next_batch(&mut self) -> Option<Batch> {
-        if self.in_flight.is_some() || !(has_promise(&self.jobs) || has_promise(&self.executions)) {
+        let of_executions = has_promise(&self.executions) || is_promise(self.images.as_ref());
+        if self.in_flight.is_some() || !(has_promise(&self.jobs) || of_executions) {
             return None;
         }
-        let batch = Batch {
+        let mut batch = Batch {
             jobs: leaving(&mut self.jobs),
-            executions: leaving(&mut self.executions),
+            ..Batch::default()
         };
+        if of_executions {
+            batch.executions = without_kinds(std::mem::take(&mut self.executions));
+            batch.images = self.images.take().map(|(_, images)| images);
+        }
         self.in_flight = Some(self.filling);
         self.filling = BatchNumber(self.filling.0 + 1);
         Some(batch)
@@ -88,13 +100,17 @@ impl Gate {
 
     /// The ride-alongs that are left at a clean stop, if any. Only when nothing is in flight and no batch is due.
     pub fn last_batch(&mut self) -> Option<Batch> {
-        if self.in_flight.is_some() || (self.jobs.is_empty() && self.executions.is_empty()) {
+        let is_empty = self.jobs.is_empty() && self.executions.is_empty() && self.images.is_none();
+        if self.in_flight.is_some() || is_empty {
             return None;
         }
         for (kind, _) in self.jobs.values_mut() {
             *kind = WriteKind::Promise;
         }
         for (kind, _) in self.executions.values_mut() {
+            *kind = WriteKind::Promise;
+        }
+        if let Some((kind, _)) = &mut self.images {
             *kind = WriteKind::Promise;
         }
         self.next_batch()
@@ -167,10 +183,12 @@ fn leaving<K: Ord, R>(rows: &mut Rows<K, R>) -> BTreeMap<K, Write<Box<R>>> {
     if !has_promise(rows) {
         return BTreeMap::new();
     }
-    std::mem::take(rows)
-        .into_iter()
-        .map(|(key, (_, write))| (key, write))
-        .collect()
+    without_kinds(std::mem::take(rows))
+}
+
+fn without_kinds<K: Ord, R>(rows: Rows<K, R>) -> BTreeMap<K, Write<Box<R>>> {
+    let rows = rows.into_iter();
+    rows.map(|(key, (_, write))| (key, write)).collect()
 }
 
 #[cfg(test)]
@@ -208,6 +226,32 @@ mod tests {
         );
         assert!(gate.next_batch().is_some());
         assert_eq!(gate.committed(), vec![reply(1)]);
+    }
+
+    #[test]
+    fn images_leave_with_a_commit_of_their_file_and_a_pull_makes_one() {
+        let images = |kind| Turn {
+            writes: Writes {
+                images: Some((kind, PulledImages::default())),
+                ..Writes::default()
+            },
+            outputs: vec![reply(1)],
+        };
+        let mut gate = Gate::default();
+        assert_eq!(gate.admit(images(WriteKind::RideAlong)), vec![reply(1)]);
+        assert_eq!(gate.next_batch(), None);
+        gate.admit(turn(Some(WriteKind::Promise), vec![]));
+        assert!(gate.next_batch().unwrap().images.is_some());
+        assert_eq!(gate.committed(), vec![]);
+        assert_eq!(gate.admit(images(WriteKind::Promise)), vec![]);
+        gate.admit(images(WriteKind::RideAlong));
+        assert!(
+            gate.next_batch().unwrap().images.is_some(),
+            "still a promise"
+        );
+        assert_eq!(gate.committed(), vec![reply(1), reply(1)]);
+        gate.admit(images(WriteKind::RideAlong));
+        assert!(gate.last_batch().unwrap().images.is_some());
     }
 
     #[test]

@@ -41,9 +41,9 @@ pub use health::{Crash, Fact, Health, HealthConfig};
 pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 
 use crate::model::{
-    ApiReply, ApiRequest, Census, Deadline, DenyReason, ExecutionId, FileHistory, MemoryLimits,
-    Message, NodeId, NodeInfo, NodeRole, NodeRoles, Now, Origin, RequestId, Resources,
-    RetentionLimits, StoredState, UnixMs,
+    ApiReply, ApiRequest, Census, Deadline, DenyReason, ExecutionId, FileHistory, ImageLowWater,
+    MemoryLimits, Message, NodeId, NodeInfo, NodeRole, NodeRoles, Now, Origin, RequestId,
+    Resources, RetentionLimits, StoredState, UnixMs,
 };
 use compute::Compute;
 use mail::{Desk, Mail};
@@ -73,6 +73,8 @@ pub struct AgentConfig {
     pub memory_limits: MemoryLimits,
     /// How long ended jobs and executions are kept.
     pub retention: RetentionLimits,
+    /// The free disk below which pulled images go.
+    pub image_low_water: ImageLowWater,
     /// Drawn once per start; new ids are derived from it and from when the agent is built.
     pub seed: [u8; 32],
 }
@@ -114,6 +116,7 @@ impl Agent {
             live_executions,
             ended_executions,
             orphaned_executions,
+            images,
             jobs_file,
             executions_file,
         } = stored;
@@ -136,6 +139,7 @@ impl Agent {
                 FileHistory::Kept => Vec::new(),
                 FileHistory::New => compute.lost_executions(&live_jobs, &me, now),
             };
+            compute.recover_images(images);
             compute.recover(live_executions, lost, ended_executions, orphans, &mut desk);
             agent.compute = Some(compute);
         }
@@ -193,6 +197,11 @@ impl Agent {
                     compute.engine_away(why, &mut desk);
                 }
             }
+            Event::ImageRemoved { name, removal } => {
+                if let Some(compute) = &mut self.compute {
+                    compute.image_removed(&name, &removal, now);
+                }
+            }
             Event::Board(reading) => {
                 if let Some(compute) = &mut self.compute {
                     compute.board_read(reading, now);
@@ -218,6 +227,9 @@ impl Agent {
             }
         }
         self.deliver(now);
+        if let Some(compute) = &mut self.compute {
+            self.outputs.extend(compute.make_room(now));
+        }
     }
 
     /// Whether the board is to be read, and the reading told as `Event::Board`, before this event is handled: it may
@@ -233,8 +245,14 @@ impl Agent {
             | Event::EngineFound { .. }
             | Event::PeerSeen { .. }
             | Event::Timeout => true,
-            // An end makes room for the next.
-            Event::Done { .. } => compute.has_queue(),
+            // An end makes room for the next, and leaves an image that may go.
+            Event::Done { .. } => compute.has_queue() || compute.has_images(),
+            // What the board had before is not what it has now.
+            Event::ImageRemoved { .. }
+            | Event::Progress {
+                progress: Progress::Pulled { .. },
+                ..
+            } => return true,
             Event::Progress { .. }
             | Event::EngineAway { .. }
             | Event::Board(_)

@@ -121,6 +121,7 @@ mod tests {
                 available_bytes: 2 * GIB,
                 mode: DiskMode::Writable,
             }),
+            images: None,
         }
     }
 

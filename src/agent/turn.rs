@@ -2,7 +2,7 @@
 
 use crate::model::{
     ApiReply, ContainerId, ExecutionId, ExecutionRecord, Job, JobId, JobRecord, Message, NodeId,
-    RequestId, Resources, SpecConfig, Write, WriteKind,
+    PulledImages, RequestId, Resources, SpecConfig, Write, WriteKind,
 };
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub struct Writes {
     pub jobs: BTreeMap<JobId, (WriteKind, Write<Box<JobRecord>>)>,
     /// Rows of executions.db.
     pub executions: BTreeMap<ExecutionId, (WriteKind, Write<Box<ExecutionRecord>>)>,
+    /// The images that this node pulled, in executions.db.
+    pub images: Option<(WriteKind, PulledImages)>,
 }
 
 impl Writes {
@@ -35,7 +37,13 @@ impl Writes {
                 .executions
                 .values()
                 .any(|(kind, _)| *kind == WriteKind::Promise)
+            || is_promise(self.images.as_ref())
     }
+}
+
+/// Whether these images make a commit.
+pub(super) fn is_promise(images: Option<&(WriteKind, PulledImages)>) -> bool {
+    images.is_some_and(|(kind, _)| *kind == WriteKind::Promise)
 }
 
 /// One activity of one execution. A completion repeats it; an old one is ignored, and what it made is discarded.
@@ -82,6 +90,14 @@ pub enum Output {
         /// Grows with every search.
         number: u64,
     },
+    /// Remove an image if the engine has it by this name and id, and no container uses it; ends in
+    /// `Event::ImageRemoved`.
+    RemoveImage {
+        /// As it was pulled.
+        name: String,
+        /// What the engine called it then.
+        id: String,
+    },
 }
 
 impl Output {
@@ -95,7 +111,11 @@ impl Output {
                 activity: Activity::Prepare(_),
                 ..
             } => false,
-            Self::Reply { .. } | Self::Send { .. } | Self::Begin { .. } | Self::Stop { .. } => true,
+            Self::Reply { .. }
+            | Self::Send { .. }
+            | Self::Begin { .. }
+            | Self::Stop { .. }
+            | Self::RemoveImage { .. } => true,
         }
     }
 }

@@ -34,6 +34,7 @@ const SLOWED: u32 = 0b1110;
 pub struct Sensors {
     root: PathBuf,
     data_dir: PathBuf,
+    image_dir: Option<PathBuf>,
     zones: Vec<Zone>,
     /// The alarm of the `rpi_volt` driver, where the firmware's word is not shown.
     volt_alarm: Option<PathBuf>,
@@ -53,9 +54,15 @@ impl Sensors {
         Self {
             root: root.to_path_buf(),
             data_dir: data_dir.to_path_buf(),
+            image_dir: None,
             zones: zones(root),
             volt_alarm: volt_alarm(root),
         }
+    }
+
+    /// Looks at the disk of the engine's images from now on.
+    pub fn watch_images(&mut self, dir: Option<&str>) {
+        self.image_dir = dir.map(PathBuf::from);
     }
 
     /// One look. What cannot be read is absent.
@@ -71,6 +78,7 @@ impl Sensors {
             heat: self.heat(),
             throttle: self.throttle(),
             disk: disk(&self.data_dir),
+            images: self.image_dir.as_deref().and_then(disk),
         }
     }
 
@@ -208,8 +216,8 @@ fn pressure(text: &str) -> Option<MemoryPressure> {
     })
 }
 
-fn disk(data_dir: &Path) -> Option<DiskReading> {
-    let stat = rustix::fs::statvfs(data_dir).ok()?;
+fn disk(dir: &Path) -> Option<DiskReading> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
     Some(DiskReading {
         size_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
         available_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),

@@ -1,7 +1,9 @@
 //! What an operator says about containers: capabilities, and how much they may print.
 
 use super::{Shown, Surroundings, Wrong, nearest};
-use crate::model::{Capability, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST, bytes_of};
+use crate::model::{
+    Capability, ImageLowWater, JOB_OUTPUT_MAX_LEAST, JOB_OUTPUT_MAX_MOST, bytes_of,
+};
 
 /// What containers get beside nothing, each once, in the order given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +64,44 @@ pub(super) fn output_max(text: &str, _: &Surroundings) -> Result<OutputMax, Wron
                     JOB_OUTPUT_MAX_MOST >> 30
                 ),
                 "each running job may take that much of the disk; beyond it the oldest output is dropped",
+            )
+        })
+}
+
+/// Free disk below which pulled images go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowWater(pub ImageLowWater);
+
+impl Shown for LowWater {
+    fn shown(&self) -> Option<String> {
+        match self.0 {
+            default if default == ImageLowWater::default() => None,
+            ImageLowWater::Share { percent, .. } => Some(format!("{percent}% of the disk")),
+            ImageLowWater::Bytes(bytes) => Some(format!("{bytes} bytes")),
+        }
+    }
+}
+
+pub(super) fn low_water(text: &str, _: &Surroundings) -> Result<LowWater, Wrong> {
+    if text.is_empty() {
+        return Ok(LowWater(ImageLowWater::default()));
+    }
+    let share = text.strip_suffix('%').map(|percent| {
+        let percent = percent.trim().parse().ok();
+        percent
+            .filter(|percent| (1..=99).contains(percent))
+            .map(|percent| ImageLowWater::Share {
+                percent,
+                most: u64::MAX,
+            })
+    });
+    share
+        .unwrap_or_else(|| bytes_of(text).map(ImageLowWater::Bytes))
+        .map(LowWater)
+        .ok_or_else(|| {
+            Wrong::new(
+                "a size such as 2GiB, a part of the disk from 1% to 99%, or 0 for never",
+                "only images that were pulled for jobs go, the one that was not used for longest first",
             )
         })
 }

@@ -19,6 +19,7 @@ pub const FLAG_GROUPS: &[(&str, &[&str])] = &[
         &[
             "engine-socket",
             "image-pull",
+            "image-low-water",
             "container-caps",
             "job-output-max",
             "require-memory-limits",

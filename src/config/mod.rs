@@ -35,7 +35,7 @@ mod settings;
 mod stores;
 
 pub use client::{ClientTarget, Secret};
-pub use containers::{Capabilities, OutputMax};
+pub use containers::{Capabilities, LowWater, OutputMax};
 pub use duration::{DURATION_ALLOWED, parse_duration};
 pub use error::{ConfigError, Wrong};
 pub use flag::{FlagShape, FlagSpec, Line, Setting, Shown};

@@ -1,6 +1,6 @@
 //! The table of flags of `codling serve`, and the struct that it makes.
 
-use super::containers::{self, Capabilities, OutputMax};
+use super::containers::{self, Capabilities, LowWater, OutputMax};
 use super::parse::{self, ApiAccess, ImagePull, LogFormat, StoreKind};
 use super::retention::{self, RetainAge, RetainBytes};
 use super::{ConfigError, FlagSpec, Line, Raw, Setting, Shown};
@@ -110,6 +110,10 @@ settings! {
     /// Whether the registry may be asked for an image that is not here.
     image_pull: ImagePull = parse::image_pull,
         FlagSpec::value("image-pull", "WHEN", "missing", "pull an image when missing, or never");
+    /// The free disk below which images that were pulled for jobs are removed.
+    image_low_water: LowWater = containers::low_water,
+        FlagSpec::value("image-low-water", "SIZE", "", "free disk, or part of it, below which images that were pulled go")
+            .shown("10%, at most 2GiB");
     /// What containers get beside nothing.
     container_caps: Capabilities = containers::capabilities,
         FlagSpec::list("container-caps", "CAP", "capabilities that containers get, such as CHOWN; repeatable");

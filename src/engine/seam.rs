@@ -4,7 +4,7 @@ use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, EngineError, EngineProfile, FirstOutput,
     FoundContainer, ImageFacts, LogChunk, LogExtent, MadeFrom,
 };
-use crate::model::{ContainerId, ExecutionId, NodeId, PullProgress};
+use crate::model::{ContainerId, ExecutionId, ImageRemoval, NodeId, PullProgress};
 use futures_lite::{AsyncRead, Stream};
 use std::future::Future;
 use std::pin::Pin;
@@ -81,6 +81,13 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// `LoadFailed`; `Source` when `archive` fails; any error of a call.
     fn load_image(&self, archive: Pin<Box<dyn AsyncRead + Send>>) -> EngineFuture<'_, Vec<String>>;
+
+    /// Takes the name `name` from the image `id`, and the image with it unless it has other names. Touches nothing if the
+    /// engine has another image by that name, or a container uses it. Must be awaited.
+    ///
+    /// # Errors
+    /// Any error of a call.
+    fn remove_image<'a>(&'a self, name: &'a str, id: &'a str) -> EngineFuture<'a, ImageRemoval>;
 
     /// Makes a container and does not start it. Must be awaited.
     ///

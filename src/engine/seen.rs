@@ -57,6 +57,8 @@ pub struct EngineProfile {
     pub platform: Platform,
     /// The hard limits that a container's ulimits must not exceed.
     pub hard_limits: HardLimits,
+    /// Where its images are, if it says so.
+    pub image_dir: Option<PathBuf>,
 }
 
 impl EngineProfile {
@@ -67,6 +69,7 @@ impl EngineProfile {
             name: format!("{:?} {}", self.kind, self.version),
             socket: self.socket.display().to_string(),
             enforces_memory: self.enforces_memory,
+            image_dir: self.image_dir.as_ref().map(|dir| dir.display().to_string()),
         }
     }
 }

@@ -13,6 +13,8 @@ pub struct BoardReading {
     pub throttle: Option<Throttle>,
     /// The filesystem of the data directory.
     pub disk: Option<DiskReading>,
+    /// That of the engine's images, where it is seen from here.
+    pub images: Option<DiskReading>,
 }
 
 /// Memory at a moment.

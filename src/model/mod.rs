@@ -34,6 +34,7 @@ mod execution;
 mod failure;
 mod history;
 mod ids;
+mod images;
 mod job;
 mod log;
 mod message;
@@ -65,6 +66,10 @@ pub use execution::{DesiredState, Execution, ExecutionState};
 pub use failure::{Failure, FailureKind};
 pub use history::{HistoryItem, HistoryLevel, Topic};
 pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};
+pub use images::{
+    IMAGE_LOW_WATER_MOST, IMAGE_LOW_WATER_PERCENT, IMAGES_MAX, ImageLowWater, ImageRemoval,
+    PulledImage, PulledImages,
+};
 pub use job::{Constraint, Job, JobState, JobType, RESERVED_META};
 pub use log::{
     LAST_LINES_MAX, LastLines, LogBreak, LogBytes, LogChunk, LogExtent, LogItem, LogRequest,

@@ -92,6 +92,8 @@ pub struct EngineFacts {
     pub socket: String,
     /// Whether the kernel lets it limit memory.
     pub enforces_memory: bool,
+    /// Where its images are, if it says so.
+    pub image_dir: Option<String>,
 }
 
 /// What a node says of itself (rest-api.md 3.9).

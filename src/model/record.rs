@@ -6,7 +6,8 @@
 
 use super::{
     ContainerId, EndedExecution, EndedJob, Evaluation, EvaluationId, Execution, ExecutionId,
-    HistoryItem, Job, JobId, JobNames, NodeId, Now, Outcome, Resources, RunOutput, Timer, UnixMs,
+    HistoryItem, Job, JobId, JobNames, NodeId, Now, Outcome, PulledImages, Resources, RunOutput,
+    Timer, UnixMs,
 };
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -197,13 +198,15 @@ pub struct Batch {
     pub jobs: BTreeMap<JobId, Write<Box<JobRecord>>>,
     /// Rows of executions.db.
     pub executions: BTreeMap<ExecutionId, Write<Box<ExecutionRecord>>>,
+    /// The images that this node pulled, also in executions.db, if they changed.
+    pub images: Option<PulledImages>,
 }
 
 impl Batch {
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.executions.is_empty()
+        self.jobs.is_empty() && self.executions.is_empty() && self.images.is_none()
     }
 }
 
@@ -235,6 +238,8 @@ pub struct StoredState {
     pub ended_executions: Vec<EndedExecution>,
     /// Which of `live_executions` belong to a job of this node that jobs.db does not hold (live or ended).
     pub orphaned_executions: Vec<ExecutionId>,
+    /// Images that this node pulled.
+    pub images: PulledImages,
     /// Whether jobs.db could have held them.
     pub jobs_file: FileHistory,
     /// Whether executions.db could have held what jobs.db says of this node.

@@ -194,6 +194,7 @@ impl Node {
             total,
             total_origin,
             retention: retention(config),
+            image_low_water: config.image_low_water.value.0,
             seed,
         };
         let swarm = host.events();

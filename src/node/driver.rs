@@ -10,8 +10,8 @@ use crate::agent::{Agent, AgentConfig, Event, Fact, Gate, Output, TURN_EVENTS_MA
 use crate::api::ApiCall;
 use crate::board::BootClock;
 use crate::model::{
-    ApiReply, ApiRequest, Batch, Bundle, ConditionChange, DenyReason, EngineFacts, Now, RequestId,
-    StoredState,
+    ApiReply, ApiRequest, Batch, Bundle, ConditionChange, DenyReason, EngineFacts, ImageRemoval,
+    Now, RequestId, StoredState,
 };
 use crate::store::{Store, StoreError, StoreReport, WriterRefusal};
 use crate::swarm::HostEvent;
@@ -207,6 +207,9 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                 self.parts.performer.ended(&id);
                 self.event(Event::Done { id, result }, now);
             }
+            Input::News(News::ImageRemoved { name, removal }) => {
+                self.image_removed(name, removal, now);
+            }
             Input::Engine(news) => self.engine(news, now),
             Input::Store(report) => return self.report(report, now),
             Input::Swarm(event) => self.swarm(event, now),
@@ -308,6 +311,8 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                 facts,
                 containers,
             } => {
+                let image_dir = facts.image_dir.as_deref();
+                self.parts.witness.sensors.watch_images(image_dir);
                 let fact = Fact::EngineFound(facts.clone());
                 let event = Event::EngineFound {
                     number,
@@ -335,6 +340,17 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
         }
         self.note(fact, now);
         self.event(event, now);
+    }
+
+    fn image_removed(&mut self, name: String, removal: ImageRemoval, now: Now) {
+        match &removal {
+            ImageRemoval::Removed => log::info!(
+                "image \"{name}\" is removed, for the disk of the images is low (--image-low-water)"
+            ),
+            ImageRemoval::NotOurs => log::debug!("image \"{name}\" is not ours any more"),
+            ImageRemoval::Kept { why } => log::debug!("image \"{name}\" stays: {why}"),
+        }
+        self.event(Event::ImageRemoved { name, removal }, now);
     }
 
     fn deadline(&mut self, now: Now) -> Result<(), NodeError> {
@@ -445,6 +461,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                 Output::Reply { request, reply } => self.reply(request, *reply),
                 Output::Begin { id, activity } => self.parts.performer.begin(id, activity),
                 Output::Stop { id } => self.parts.performer.stop(&id),
+                Output::RemoveImage { name, id } => self.parts.performer.remove_image(name, id),
                 Output::Find { number } => self.parts.finder.find(number),
                 // No peer is a compute node of this requester until the swarm speaks the protocol.
                 Output::Send { to, message } => log::debug!("not sent to {to}: {message:?}"),

@@ -4,7 +4,7 @@ use super::finder::EngineNews;
 use super::input::Input;
 use super::perform::News;
 use crate::agent::{ActivityResult, Progress};
-use crate::model::{ApiRequest, Now};
+use crate::model::{ApiRequest, ImageRemoval, Now};
 use crate::store::StoreReport;
 use crate::swarm::HostEvent;
 use std::fmt::{self, Write as _};
@@ -148,6 +148,10 @@ impl Recent {
             },
             // Not which image: that is the job's.
             Input::News(News::Progress { id, progress }) => match progress {
+                Progress::Pulled { bytes, .. } => note(format_args!(
+                    "{} step {}: has pulled {bytes} bytes",
+                    id.execution, id.step
+                )),
                 Progress::Started => {
                     note(format_args!("{} step {}: started", id.execution, id.step))
                 }
@@ -162,6 +166,14 @@ impl Recent {
                 id.step,
                 ended(result)
             )),
+            Input::News(News::ImageRemoved { removal, .. }) => {
+                let word = match removal {
+                    ImageRemoval::Removed => "removed",
+                    ImageRemoval::NotOurs => "not ours any more",
+                    ImageRemoval::Kept { .. } => "kept",
+                };
+                note(format_args!("an image is {word}"));
+            }
             Input::Engine(EngineNews::Found {
                 number, containers, ..
             }) => note(format_args!(

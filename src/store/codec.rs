@@ -1,8 +1,8 @@
 //! Rows to bytes and back: minicbor maps with pinned numbers. Unknown numbers are skipped, absent ones are `None`.
 
 use super::error::Trouble;
-use super::tables::{EXECUTIONS, JOB_EXECUTIONS, JOB_VERSIONS, JOBS};
-use crate::model::{EarlierVersion, Execution, ExecutionRecord, Job, JobRecord};
+use super::tables::{EXECUTIONS, IMAGES, IMAGES_PULLED, JOB_EXECUTIONS, JOB_VERSIONS, JOBS};
+use crate::model::{EarlierVersion, Execution, ExecutionRecord, Job, JobRecord, PulledImages};
 use minicbor::{Decode, Decoder, Encode};
 use redb::TableHandle;
 
@@ -143,4 +143,12 @@ pub(super) fn encode_execution(record: &ExecutionRecord) -> Result<Vec<u8>, Trou
 
 pub(super) fn decode_execution(key: &str, bytes: &[u8]) -> Result<ExecutionRecord, Trouble> {
     minicbor::decode(bytes).map_err(|error| Trouble::record(EXECUTIONS.name(), key, error))
+}
+
+pub(super) fn encode_images(images: &PulledImages) -> Result<Vec<u8>, Trouble> {
+    minicbor::to_vec(images).map_err(|error| Trouble::record(IMAGES.name(), IMAGES_PULLED, error))
+}
+
+pub(super) fn decode_images(bytes: &[u8]) -> Result<PulledImages, Trouble> {
+    minicbor::decode(bytes).map_err(|error| Trouble::record(IMAGES.name(), IMAGES_PULLED, error))
 }

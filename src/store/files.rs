@@ -88,9 +88,9 @@ impl Files {
         if !batch.jobs.is_empty() {
             self.jobs.commit(|txn| jobs::apply(txn, batch.jobs))?;
         }
-        if !batch.executions.is_empty() {
+        if !batch.executions.is_empty() || batch.images.is_some() {
             self.executions
-                .commit(|txn| executions::apply(txn, batch.executions))?;
+                .commit(|txn| executions::apply(txn, batch.executions, batch.images))?;
         }
         Ok(())
     }
@@ -115,6 +115,7 @@ impl Files {
             live_executions: executions.live,
             ended_executions: executions.ended,
             orphaned_executions: orphaned,
+            images: executions.images,
             jobs_file: FileHistory::Kept,
             executions_file: FileHistory::Kept,
         })

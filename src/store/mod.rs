@@ -25,6 +25,7 @@
 //! | | `job-submitted-v1` | job id | the submitted JSON, if longer than 4 KiB |
 //! | | `job-versions-v1` | job id, version | one `EarlierVersion`: the job as it was before an update |
 //! | `<NODE-ID>-compute/executions.db` | `executions-v1` | execution id | one `ExecutionRecord` with its job |
+//! | | `images-v1` | `pulled` | the images that this node pulled |
 //!
 //! `tables` has the exact keys and values, `codec` the bytes. **Why so few rows.** Measured, a commit costs 29 kB of
 //! flash for the first row it touches and 5 to 12 kB for each further one, almost regardless of how many tables they

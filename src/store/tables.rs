@@ -53,6 +53,16 @@ pub(super) const JOB_VERSIONS: TableDefinition<(&str, u64), &[u8]> =
 /// Value: CBOR map of `ExecutionRecord`.
 pub(super) const EXECUTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("executions-v1");
 
+/// Table: the images that this node pulled, in executions.db.
+/// Key: [`IMAGES_PULLED`].
+/// Value: CBOR map of `PulledImages`, one row, for they are few and change together.
+///
+/// Made with the first pull.
+pub(super) const IMAGES: TableDefinition<&str, &[u8]> = TableDefinition::new("images-v1");
+
+/// Key of [`IMAGES`].
+pub(super) const IMAGES_PULLED: &str = "pulled";
+
 /// Executions kept in the job's own row, and in each chunk beyond. Almost every job has one to three; a job of 100
 /// replicas whose executions end one by one then rewrites a chunk of 8 instead of all 100.
 pub(super) const EXECUTIONS_INLINE: usize = 8;

@@ -160,6 +160,7 @@ impl Bench {
             total_origin: Origin::Default,
             memory_limits,
             retention: RetentionLimits::default(),
+            image_low_water: ImageLowWater::default(),
             seed: [7; 32],
         };
         let agent = Agent::recover(config, stored, now);
@@ -199,6 +200,7 @@ impl Bench {
             name: "Podman".to_owned(),
             socket: "/engine.sock".to_owned(),
             enforces_memory: true,
+            image_dir: None,
         };
         self.event(Event::EngineFound {
             number,
@@ -213,6 +215,7 @@ impl Bench {
             name: "Podman".to_owned(),
             socket: "/engine.sock".to_owned(),
             enforces_memory: false,
+            image_dir: None,
         };
         let (number, containers) = (u64::MAX, vec![]);
         self.event(Event::EngineFound {

@@ -24,6 +24,7 @@ const ENGINE: EngineFacts = EngineFacts {
     name: String::new(),
     socket: String::new(),
     enforces_memory: true,
+    image_dir: None,
 };
 
 fn engine() -> Fact {
@@ -34,6 +35,7 @@ fn engine_without_limits() -> Fact {
     Fact::EngineFound(EngineFacts {
         name: "Podman 4.3.1".to_owned(),
         enforces_memory: false,
+        image_dir: None,
         ..ENGINE
     })
 }
@@ -174,6 +176,7 @@ fn every_trouble_of_the_board_is_a_condition_while_it_lasts() {
             available_bytes: 1_000_000,
             mode: DiskMode::ReadOnly,
         }),
+        images: None,
     };
     health.note(Fact::Board(bad), now);
     assert_eq!(

@@ -6,6 +6,7 @@ mod absence;
 mod bench;
 mod found;
 mod health;
+mod images;
 mod orders;
 mod pressure;
 mod promises;

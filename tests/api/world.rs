@@ -207,6 +207,7 @@ pub(super) fn node_info() -> NodeInfo {
             name: "Podman 4.3.1".into(),
             socket: "/run/podman/podman.sock".into(),
             enforces_memory: true,
+            image_dir: None,
         }),
         conditions: Vec::new(),
         since: Some(START),

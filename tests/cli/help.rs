@@ -10,7 +10,7 @@ const SCREEN_FIRST: usize = 24;
 /// Lines of a screen that a page without a table of settings fits.
 const SCREEN: usize = 36;
 /// Lines of `serve`'s page: a line for each flag.
-const SCREEN_SERVE: usize = 60;
+const SCREEN_SERVE: usize = 62;
 /// Columns of any terminal.
 const COLUMNS: usize = 80;
 

@@ -7,9 +7,9 @@ use codling::agent::{
     Activity, ActivityId, ActivityResult, Agent, AgentConfig, Event, Gate, Output, Progress,
 };
 use codling::model::{
-    ApiReply, ApiRequest, Batch, BootId, DamagedStore, EngineFacts, IfUnchanged, Job, JobId,
-    JobRange, JobRecord, JobState, JobType, ListOrder, MemoryLimits, NodeId, NodeRoles, Now,
-    Origin, Params, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer,
+    ApiReply, ApiRequest, Batch, BootId, DamagedStore, EngineFacts, IfUnchanged, ImageLowWater,
+    Job, JobId, JobRange, JobRecord, JobState, JobType, ListOrder, MemoryLimits, NodeId, NodeRoles,
+    Now, Origin, Params, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer,
     StoreQuery, Stored, Submission, Task, UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreError, StoreReport};
@@ -131,6 +131,7 @@ impl Life {
             total_origin: Origin::Default,
             memory_limits: MemoryLimits::Preferred,
             retention: RetentionLimits::default(),
+            image_low_water: ImageLowWater::default(),
             seed: agent_seed,
         };
         let agent = Agent::recover(config.clone(), stored, now(boot_ms));
@@ -402,11 +403,13 @@ impl Life {
                 Output::Begin { id, activity } => self.begin(id, activity),
                 Output::Stop { id } => self.stop(&id),
                 Output::Send { to, .. } => panic!("there is no other node: {to}"),
+                Output::RemoveImage { name, .. } => panic!("nobody pulled {name}"),
                 Output::Find { number } => {
                     let facts = EngineFacts {
                         name: "engine".to_owned(),
                         socket: "socket".to_owned(),
                         enforces_memory: true,
+                        image_dir: None,
                     };
                     self.ready.push_back(Event::EngineFound {
                         number,

@@ -6,7 +6,7 @@ use codling::engine::{
     ContainerState, Engine, EngineError, LABEL_EXECUTION, LABEL_NODE, OutputStream, PullCause,
     StopCause,
 };
-use codling::model::{LogExtent, PullProgress};
+use codling::model::{ImageRemoval, LogExtent, PullProgress};
 use futures_lite::StreamExt;
 use serde_json::json;
 use std::time::Duration;
@@ -342,6 +342,30 @@ fn stopping_and_killing_what_is_not_there_is_done() {
         client.stop(&"gone".into(), Duration::ZERO).await.unwrap();
         client.kill(&"gone".into()).await.unwrap();
         client.remove(&"gone".into()).await.unwrap();
+    });
+}
+
+#[test]
+fn an_image_is_removed_by_its_name_and_id_and_not_while_a_container_uses_it() {
+    let engine = ScriptedEngine::start();
+    engine.image("here", Play::default());
+    let client = engine.client();
+    run(async {
+        let id = client.image("here").await.unwrap().unwrap().id;
+        let other = client.remove_image("here", "sha256:11").await.unwrap();
+        assert_eq!(other, ImageRemoval::NotOurs);
+        let missing = client.remove_image("gone", &id).await.unwrap();
+        assert_eq!(missing, ImageRemoval::NotOurs);
+        assert_eq!(engine.count(Endpoint::RemoveImage), 0, "nothing was asked");
+        engine.foreign_container_of("here");
+        match client.remove_image("here", &id).await.unwrap() {
+            ImageRemoval::Kept { why } => assert!(why.contains("in use"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        engine.image("free", Play::default());
+        let removed = client.remove_image("free", &id).await.unwrap();
+        assert_eq!(removed, ImageRemoval::Removed);
+        assert_eq!(client.image("free").await.unwrap(), None);
     });
 }
 

@@ -5,7 +5,7 @@
 
 use codling::model::{
     Batch, EndedExecution, EndedJob, ExecutionId, ExecutionRecord, FileHistory, JobId, JobNames,
-    JobRecord, JobSummary, NodeId, StoredState, Write,
+    JobRecord, JobSummary, NodeId, PulledImages, StoredState, Write,
 };
 use std::collections::BTreeMap;
 
@@ -194,6 +194,7 @@ impl SimDisk {
             orphaned_executions: orphaned.map(|record| record.id.clone()).collect(),
             live_executions: live,
             ended_executions: ended_executions.iter().map(EndedExecution::of).collect(),
+            images: PulledImages::default(),
             jobs_file: self.jobs_file,
             executions_file: self.executions_file,
         }

@@ -13,8 +13,8 @@ use codling::agent::{
     Activity, ActivityId, Agent, AgentConfig, Event, Gate, Output, TURN_EVENTS_MAX,
 };
 use codling::model::{
-    ApiRequest, MemoryLimits, Message, NodeId, NodeRoles, Origin, RequestId, Resources,
-    RetentionLimits, StoredState, WriteKind,
+    ApiRequest, ImageLowWater, MemoryLimits, Message, NodeId, NodeRoles, Origin, RequestId,
+    Resources, RetentionLimits, StoredState, WriteKind,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -174,6 +174,7 @@ impl World {
             total_origin: Origin::Default,
             memory_limits: MemoryLimits::Preferred,
             retention: RetentionLimits::default(),
+            image_low_water: ImageLowWater::default(),
             seed: node.seed,
         };
         let agent = Agent::recover(config, stored, node.clock.now(self.at_ms));
@@ -428,6 +429,7 @@ impl World {
                 Output::Begin { id, activity } => self.begin(number, id, activity),
                 Output::Stop { id } => self.pull_stop(number, &id),
                 Output::Find { number: find } => self.find(number, find),
+                Output::RemoveImage { name, .. } => panic!("no pull was told of {name}"),
             }
         }
     }

@@ -573,6 +573,7 @@ impl World {
             name: "Sim 1".to_owned(),
             socket: "/sim.sock".to_owned(),
             enforces_memory: self.scenario.hosts[host].enforces_memory,
+            image_dir: None,
         }
     }
 }

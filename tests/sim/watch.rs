@@ -216,7 +216,7 @@ impl World {
                 }
                 self.unfounded_activity(number, &id.execution, activity)
             }
-            Output::Stop { .. } | Output::Find { .. } => None,
+            Output::Stop { .. } | Output::Find { .. } | Output::RemoveImage { .. } => None,
         };
         if let Some(why) = broken {
             let text = format!("node-{number}: {why}: {output:?}");

@@ -16,6 +16,7 @@ const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-v1");
 const SUBMITTED: TableDefinition<&str, &[u8]> = TableDefinition::new("job-submitted-v1");
 const CHUNKS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("job-executions-v1");
 const VERSIONS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("job-versions-v1");
+const IMAGES: TableDefinition<&str, &[u8]> = TableDefinition::new("images-v1");
 const EXECUTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("executions-v1");
 
 fn jobs_db(directory: &Path) -> PathBuf {
@@ -47,6 +48,14 @@ fn filled(directory: &Path, count: u32) {
         let execution = random::execution_record(&mut seed, n);
         commit(&store, batch([job], [execution]));
     }
+    let images = Some(pulled(&["one", "two"]));
+    commit(
+        &store,
+        Batch {
+            images,
+            ..Batch::default()
+        },
+    );
     close(store);
 }
 
@@ -71,6 +80,10 @@ fn rows(directory: &Path) -> Vec<(String, Vec<u8>)> {
     }
     let database = redb::Database::open(executions_db(directory)).unwrap();
     let txn = database.begin_read().unwrap();
+    for row in txn.open_table(IMAGES).unwrap().iter().unwrap() {
+        let (key, value) = row.unwrap();
+        all.push((format!("images {}", key.value()), value.value().to_vec()));
+    }
     for row in txn.open_table(EXECUTIONS).unwrap().iter().unwrap() {
         let (key, value) = row.unwrap();
         all.push((format!("execution {}", key.value()), value.value().to_vec()));
@@ -295,13 +308,13 @@ fn an_import_gives_back_every_row_of_an_export_to_the_byte() {
         .map(Result::unwrap)
         .collect();
     assert!(before == after, "an export changed its store");
-    assert_eq!(text.lines().count(), 1 + 600 + 600 + 1);
+    assert_eq!(text.lines().count(), 1 + 600 + 600 + 1 + 1);
     assert_eq!(
         imported(&text, to.path(), Existing::Refuse).unwrap(),
         (600, 600)
     );
     let expected = rows(from.path());
-    for table in ["chunk", "version", "job-submitted"] {
+    for table in ["chunk", "version", "job-submitted", "images"] {
         let has_it = |(name, _): &(String, Vec<u8>)| name.contains(table);
         assert!(expected.iter().any(has_it), "no {table} was exported");
     }
@@ -395,8 +408,8 @@ fn a_bad_line_of_an_import_is_named_by_its_number_and_changes_nothing() {
         (with(3, lines[1]), 3, "came before"),
         (with(4, lines[0]), 4, "a second \"Store\" line"),
         (
-            with(8, "{\"End\":{\"Jobs\":9,\"Executions\":3}}"),
-            8,
+            with(9, "{\"End\":{\"Jobs\":9,\"Executions\":3}}"),
+            9,
             "9 jobs",
         ),
     ] {

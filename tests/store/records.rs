@@ -20,6 +20,7 @@ const JOB_EXECUTIONS: TableDefinition<(&str, u32), &[u8]> =
     TableDefinition::new("job-executions-v1");
 const JOB_VERSIONS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("job-versions-v1");
 const JOB_SUBMITTED: TableDefinition<&str, &[u8]> = TableDefinition::new("job-submitted-v1");
+const IMAGES: TableDefinition<&str, &[u8]> = TableDefinition::new("images-v1");
 const EXECUTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("executions-v1");
 
 /// The releases whose rows are kept, oldest first.
@@ -272,13 +273,12 @@ fn rows_are_written_byte_for_byte_as_the_newest_golden_ones() {
     let (store, _) = open(config_on(&recorder));
     let plain = job_record(2, JobState::Running);
     let accepted = execution_record(2, ComputeState::Accepted);
-    commit(
-        &store,
-        batch(
-            [full_job(), plain, updated_job()],
-            [full_execution(), accepted],
-        ),
+    let mut all = batch(
+        [full_job(), plain, updated_job()],
+        [full_execution(), accepted],
     );
+    all.images = Some(pulled(&["busybox"]));
+    commit(&store, all);
     close(store);
     // A read transaction ends with its database.
     let databases = Disk::BOTH.map(|disk| raw(&recorder, disk));
@@ -313,6 +313,7 @@ fn rows_are_written_byte_for_byte_as_the_newest_golden_ones() {
     is_golden("execution-full.hex", &full);
     let plain = row(EXECUTIONS, &executions, execution_id(2).as_str());
     is_golden("execution-plain.hex", &plain);
+    is_golden("images.hex", &row(IMAGES, &executions, "pulled"));
 }
 
 /// Two files as a release made them, from its golden rows.

@@ -170,5 +170,19 @@ pub(crate) fn batch(
             .into_iter()
             .map(|record| (record.id.clone(), Write::Put(Box::new(record))))
             .collect(),
+        images: None,
+    }
+}
+
+/// Images that were pulled, in the order of their use.
+pub(crate) fn pulled(names: &[&str]) -> PulledImages {
+    let image = |name: &&str| PulledImage {
+        name: (*name).to_owned(),
+        id: format!("sha256:{name}"),
+        bytes: 4_096,
+        used: Some(UnixMs(1_700_000_000_000)),
+    };
+    PulledImages {
+        images: names.iter().map(image).collect(),
     }
 }

@@ -43,6 +43,7 @@ for_each_kind! {
     a_list_stops_at_its_row_bound_and_says_so
     a_list_stops_at_its_byte_bound_and_says_so
     a_row_beyond_the_byte_bound_is_still_returned
+    the_images_that_were_pulled_are_there_after_a_reopening_the_latest_list_alone
     a_scan_tells_live_records_from_ended_ones
     a_scan_names_own_executions_whose_job_is_missing
     a_scan_keeps_young_tokens_and_those_of_unknown_age
@@ -295,6 +296,24 @@ fn a_row_beyond_the_byte_bound_is_still_returned(config: StoreConfig) {
     commit(&store, batch(records, []));
     let (ids, more) = list(&store, range(ListOrder::OldestFirst, 20));
     assert_eq!((ids, more), (vec![job_id(0)], true));
+}
+
+fn the_images_that_were_pulled_are_there_after_a_reopening_the_latest_list_alone(
+    config: StoreConfig,
+) {
+    let (store, state) = open(config);
+    assert_eq!(state.images, PulledImages::default());
+    for names in [&["one", "two"][..], &["two"], &["two", "three"]] {
+        let images = Some(pulled(names));
+        commit(
+            &store,
+            Batch {
+                images,
+                ..Batch::default()
+            },
+        );
+    }
+    assert_eq!(scan(&store, at(0)).images, pulled(&["two", "three"]));
 }
 
 fn a_scan_tells_live_records_from_ended_ones(config: StoreConfig) {

@@ -10,6 +10,7 @@
 //! never an execution's failure: it waits in Reconciling until the engine is found, and the recovery table decides.
 
 mod hear;
+mod images;
 mod progress;
 mod rebuild;
 mod reconcile;
@@ -25,9 +26,10 @@ use super::{
 };
 use crate::model::{
     BoardReading, Census, ComputeState, ContainerId, Deadline, Delivery, ExecutionId,
-    ExecutionRecord, Failure, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome, RunOutput,
-    Timer, Write, WriteKind,
+    ExecutionRecord, Failure, ImageRemoval, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome,
+    PulledImages, RunOutput, Timer, Write, WriteKind,
 };
+use images::Images;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many ended executions are remembered so that a late repetition of their ask is refused: a requester repeats
@@ -77,6 +79,7 @@ pub(crate) struct Compute {
     late_at: Option<Deadline>,
     /// When to look whether the board can spare what the next execution needs, while it cannot.
     spare_at: Option<Deadline>,
+    images: Images,
     retention: Retention<String>,
     ended: BTreeSet<ExecutionId>,
     ended_order: VecDeque<ExecutionId>,
@@ -193,6 +196,11 @@ impl Held {
             patience,
         }
     }
+
+    /// The image that its job names.
+    fn image(&self) -> Option<&str> {
+        self.record.job.task.engine.params.get("Image")?.as_str()
+    }
 }
 
 impl Compute {
@@ -212,6 +220,7 @@ impl Compute {
             find_at: None,
             late_at: None,
             spare_at: None,
+            images: Images::new(config.image_low_water),
             retention: Retention::new(config.retention),
             ended: BTreeSet::new(),
             ended_order: VecDeque::new(),
@@ -274,6 +283,38 @@ impl Compute {
         self.board = Some((now.boot_ms, reading));
     }
 
+    /// Whether images were pulled for jobs.
+    pub(crate) fn has_images(&self) -> bool {
+        !self.images.is_empty()
+    }
+
+    /// Takes over what the store knows of them.
+    pub(crate) fn recover_images(&mut self, stored: PulledImages) {
+        self.images.recover(stored);
+    }
+
+    /// An image was removed, or was not.
+    pub(crate) fn image_removed(&mut self, name: &str, removal: &ImageRemoval, now: Now) {
+        self.images.removed(name, removal, now);
+    }
+
+    /// Has an image removed if the board was just seen to need the room. The image of an execution that is not over, to
+    /// the removal of its container, stays.
+    pub(crate) fn make_room(&mut self, now: Now) -> Option<Output> {
+        let (at_ms, board) = self.board.as_ref()?;
+        let is_fresh = now.boot_ms.saturating_sub(*at_ms) < READING_FRESH_MS;
+        if !is_fresh || self.images.is_empty() || !matches!(self.engine, EngineView::Here(_)) {
+            return None;
+        }
+        let held = &self.held;
+        let is_needed = |name: &str| held.values().any(|held| held.image() == Some(name));
+        let image = self.images.due(board, now, is_needed)?;
+        Some(Output::RemoveImage {
+            name: image.name,
+            id: image.id,
+        })
+    }
+
     /// Moves the records that changed since the last turn into `writes`.
     pub(crate) fn take_writes(&mut self, writes: &mut Writes, now: Now) {
         for (id, kind) in std::mem::take(&mut self.dirty) {
@@ -288,6 +329,7 @@ impl Compute {
                 .executions
                 .insert(id, (WriteKind::RideAlong, Write::Delete));
         }
+        writes.images = self.images.take_write();
         let turn = writes.executions.values().map(|(kind, _)| *kind).max();
         let (gone, kind) = self
             .retention
@@ -375,6 +417,9 @@ impl Compute {
             let step = self.step();
             if let Some(held) = self.held.get_mut(&id) {
                 held.phase = Phase::Preparing { step };
+                if let Some(image) = held.image() {
+                    self.images.used(image, desk.now);
+                }
                 let plan = Plan {
                     execution: id.clone(),
                     job: held.record.job.clone(),

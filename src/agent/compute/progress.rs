@@ -13,6 +13,9 @@ impl Compute {
     pub(crate) fn progress(&mut self, id: &ActivityId, progress: Progress, desk: &mut Desk<'_>) {
         match progress {
             Progress::Pulling(news) => self.pulling(id, news, desk),
+            Progress::Pulled { image, id, bytes } => {
+                self.images.pulled(image, id, bytes, desk.now);
+            }
             Progress::Started => self.started(id, desk),
         }
     }

@@ -6,6 +6,7 @@ use super::bounds::{BODY_MAX, LINE_MAX, LOADED_MAX, PROGRESS_MAX};
 use super::http::{Call, Reply, encoded, words};
 use super::outgoing::Outgoing;
 use super::wire::{ImageInspect, ProgressLine};
+use crate::model::ImageRemoval;
 use bytes::{Buf, BytesMut};
 use futures_lite::AsyncRead;
 use hyper::Method;
@@ -38,6 +39,30 @@ pub(super) async fn image(
             }))
         }
         Err(EngineError::Refused { status: 404, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a name of an image, and the image with its last name.
+pub(super) async fn remove(
+    engine: &ContainerEngine,
+    name: &str,
+    id: &str,
+) -> Result<ImageRemoval, EngineError> {
+    match image(engine, name).await? {
+        Some(found) if found.id == id => {}
+        _ => return Ok(ImageRemoval::NotOurs),
+    }
+    let call = Call::new(
+        "remove the image",
+        Method::DELETE,
+        format!("/images/{}", encoded(name)),
+        engine.patience.change,
+    );
+    match engine.call(call).await {
+        Ok(_) => Ok(ImageRemoval::Removed),
+        Err(EngineError::Refused { status: 404, .. }) => Ok(ImageRemoval::NotOurs),
+        Err(EngineError::Refused { message, .. }) => Ok(ImageRemoval::Kept { why: message }),
         Err(error) => Err(error),
     }
 }

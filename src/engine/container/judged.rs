@@ -41,6 +41,7 @@ fn profile(kind: EngineKind) -> EngineProfile {
             nofile: 4_096,
             nproc: 4_096,
         },
+        image_dir: None,
     }
 }
 

@@ -35,7 +35,7 @@ use super::{
     EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
     LogExtent, LogStream, MadeFrom, container_name,
 };
-use crate::model::{ContainerId, ExecutionId, JobId, NodeId, PullProgress};
+use crate::model::{ContainerId, ExecutionId, ImageRemoval, JobId, NodeId, PullProgress};
 use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
 use futures_lite::AsyncRead;
 use http::{Call, Reply, encoded, words};
@@ -501,6 +501,10 @@ impl Engine for ContainerEngine {
 
     fn load_image(&self, archive: Pin<Box<dyn AsyncRead + Send>>) -> EngineFuture<'_, Vec<String>> {
         Box::pin(images::load(self, archive))
+    }
+
+    fn remove_image<'a>(&'a self, name: &'a str, id: &'a str) -> EngineFuture<'a, ImageRemoval> {
+        Box::pin(images::remove(self, name, id))
     }
 
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> EngineFuture<'a, Created> {

@@ -10,6 +10,7 @@ use super::search::Candidate;
 use super::wire::Info;
 use hyper::Method;
 use rustix::process::{Resource, getrlimit};
+use std::path::PathBuf;
 
 /// Tries `candidates` in order and returns the first engine that answers.
 ///
@@ -121,6 +122,7 @@ async fn open(candidate: &Candidate, patience: &Patience) -> Result<EngineProfil
         rootless,
         platform: Platform::new(&words(&info.os_type), &words(&info.architecture), ""),
         hard_limits: own_hard_limits(),
+        image_dir: Some(PathBuf::from(info.docker_root_dir)).filter(|dir| dir.is_absolute()),
     })
 }
 

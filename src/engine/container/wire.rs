@@ -37,6 +37,8 @@ pub(super) struct Info {
     pub(super) security_options: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) live_restore_enabled: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) docker_root_dir: String,
 }
 
 /// `GET /images/{name}/json`.

@@ -15,7 +15,7 @@ pub(super) use prepare::Preparation;
 use super::logs::Followers;
 use crate::agent::{Activity, ActivityId, ActivityResult, Progress};
 use crate::engine::{Engine, EngineError};
-use crate::model::{Failure, NodeId};
+use crate::model::{Failure, ImageRemoval, NodeId};
 use async_channel::{Receiver, Sender};
 use async_executor::{Executor, Task};
 use leash::{Leash, Pull};
@@ -35,6 +35,8 @@ pub(super) enum News {
         id: ActivityId,
         result: ActivityResult,
     },
+    /// An image was removed, or was not.
+    ImageRemoved { name: String, removal: ImageRemoval },
 }
 
 /// What every activity needs.
@@ -53,6 +55,8 @@ pub(super) struct Performer {
     tools: Tools,
     executor: Arc<Executor<'static>>,
     running: BTreeMap<ActivityId, (Sender<Pull>, Task<()>)>,
+    /// An agent removes one image at a time.
+    removal: Option<Task<()>>,
 }
 
 impl Performer {
@@ -76,6 +80,7 @@ impl Performer {
                 tools,
                 executor,
                 running: BTreeMap::new(),
+                removal: None,
             },
             receiver,
         )
@@ -92,6 +97,21 @@ impl Performer {
             let _ = tools.news.send(News::Done { id: name, result }).await;
         });
         self.running.insert(id, (pull, task));
+    }
+
+    /// Removes an image. The call is awaited even when nobody waits for its end any more.
+    pub(super) fn remove_image(&mut self, name: String, id: String) {
+        let tools = self.tools.clone();
+        let task = self.executor.spawn(async move {
+            let removed = tools.engine.remove_image(&name, &id).await;
+            let removal = removed.unwrap_or_else(|error| ImageRemoval::Kept {
+                why: failure(&error).message,
+            });
+            let _ = tools.news.send(News::ImageRemoved { name, removal }).await;
+        });
+        if let Some(before) = self.removal.replace(task) {
+            before.detach();
+        }
     }
 
     /// Asks an activity to stop. One that has ended meanwhile is stopped already.

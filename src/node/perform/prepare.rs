@@ -46,6 +46,16 @@ pub(super) async fn prepare(
         (Err(EngineError::NoSuchImage { .. }), _) => {
             get(tools, id, image, leash).await?;
             let facts = engine.image(image).await;
+            if let Ok(Some(facts)) = &facts {
+                let progress = Progress::Pulled {
+                    image: image.to_owned(),
+                    id: facts.id.clone(),
+                    bytes: facts.size_bytes,
+                };
+                let id = id.clone();
+                // A closed channel is a node that ends.
+                let _ = tools.news.send(News::Progress { id, progress }).await;
+            }
             is_for_this_machine(tools, image, facts.map_err(|error| failure(&error))?).await?;
             engine.create(&spec).await
         }

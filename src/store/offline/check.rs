@@ -2,6 +2,7 @@
 
 use super::super::codec;
 use super::super::error::{StoreError, Trouble};
+use super::super::executions::images;
 use super::super::file::Content;
 use super::super::jobs::whole;
 use super::super::place::{Access, Place};
@@ -147,5 +148,11 @@ fn executions(txn: &ReadTransaction, checked: &mut Checked) -> Result<(), Troubl
             Err(trouble) => checked.complain(&trouble),
         }
     }
-    Ok(())
+    match images(txn) {
+        Err(trouble @ Trouble::Record(_)) => {
+            checked.complain(&trouble);
+            Ok(())
+        }
+        other => other.map(drop),
+    }
 }

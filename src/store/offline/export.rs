@@ -2,12 +2,13 @@
 
 use super::super::codec;
 use super::super::error::{StoreError, Trouble};
+use super::super::executions::images_row;
 use super::super::file::Content;
 use super::super::jobs::whole;
 use super::super::place::{Access, Place};
 use super::super::tables::{EXECUTIONS, JOBS};
 use super::Offline;
-use super::lines::{ExecutionLine, FORMAT, Head, JobLine, Line, Tally};
+use super::lines::{Bytes, ExecutionLine, FORMAT, Head, ImagesLine, JobLine, Line, Tally};
 use crate::model::NodeId;
 use redb::ReadTransaction;
 use std::io::{self, Write};
@@ -154,7 +155,20 @@ impl Lines<'_> {
                 Err(trouble) => self.leave_out(trouble)?,
             }
         }
-        Ok(())
+        let Some(row) = images_row(txn)? else {
+            return Ok(());
+        };
+        match codec::decode_images(&row) {
+            Ok(images) => {
+                let names = images.images.into_iter().map(|image| image.name);
+                let line = ImagesLine {
+                    names: names.collect(),
+                    row: Bytes(row),
+                };
+                self.say(&Line::Images(line)).map_err(Stop::Sink)
+            }
+            Err(trouble) => self.leave_out(trouble),
+        }
     }
 
     /// A record that cannot be read does not keep the others from being saved.

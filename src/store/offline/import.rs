@@ -4,7 +4,7 @@ use super::super::codec;
 use super::super::error::{StoreError, Trouble};
 use super::super::file::{Content, StoreFile};
 use super::super::place::{self, Access, Place};
-use super::super::tables::EXECUTIONS;
+use super::super::tables::{EXECUTIONS, IMAGES, IMAGES_PULLED};
 use super::check::check;
 use super::lines::{FORMAT, Head, Line, Tally};
 use super::{Offline, WANTED};
@@ -201,6 +201,10 @@ fn fill(
                 tally.executions += 1;
                 Content::Executions
             }
+            Line::Images(images) => {
+                codec::decode_images(&images.row.0).map_err(|trouble| lines.bad(&trouble))?;
+                Content::Executions
+            }
             Line::End(end) if *end == tally => return Ok(tally),
             Line::End(end) => {
                 return Err(lines.bad(&format!(
@@ -329,6 +333,11 @@ impl Stage {
                         let mut table = txn.open_table(EXECUTIONS)?;
                         let before =
                             table.insert(execution.id.as_str(), execution.row.0.as_slice())?;
+                        before.is_none()
+                    }
+                    Line::Images(images) => {
+                        let mut table = txn.open_table(IMAGES)?;
+                        let before = table.insert(IMAGES_PULLED, images.row.0.as_slice())?;
                         before.is_none()
                     }
                     Line::Store(_) | Line::End(_) => true,

@@ -7,6 +7,7 @@
 //! | first | `Store` | `Format` (1), `Version` of this program, `Node` if it is known, `Files`: which of `jobs`, `executions` |
 //! | a job | `Job` | `ID`, `Name`, `Namespace`, `State`, `Modified` (Unix milliseconds) to read and search; its rows |
 //! | an execution | `Execution` | `ID`, `JobID`, `State`; its row |
+//! | images | `Images` | `Names` of the images that the node pulled; their row |
 //! | last | `End` | how many `Jobs` and `Executions` came: without it the export is not whole |
 //!
 //! DECISION: rows are the stored bytes (CBOR with pinned numbers, `tables`) in base64, not a second form of every record.
@@ -30,6 +31,7 @@ pub(super) enum Line {
     Store(Head),
     Job(Box<JobLine>),
     Execution(ExecutionLine),
+    Images(ImagesLine),
     End(Tally),
 }
 
@@ -83,6 +85,15 @@ pub(super) struct ExecutionLine {
     job: String,
     #[serde(default)]
     state: String,
+    pub(super) row: Bytes,
+}
+
+/// The images that the node pulled, with their row.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ImagesLine {
+    #[serde(default)]
+    pub(super) names: Vec<String>,
     pub(super) row: Bytes,
 }
 

@@ -138,6 +138,7 @@ pub(super) fn bundle() -> Bundle {
                 available_bytes: 1,
                 mode: DiskMode::ReadOnly,
             }),
+            images: None,
         },
         engine: Some(Err("no socket".into())),
         metrics: Metrics::default(),

@@ -271,7 +271,20 @@ impl ScriptedEngine {
 
     /// Adds a container that somebody else made.
     pub(crate) fn foreign_container(&self, name: &str, labels: Value) {
-        let body = json!({ "Image": "foreign", "Labels": labels });
+        self.add_foreign(name, json!({ "Image": "foreign", "Labels": labels }));
+    }
+
+    /// The same, of an image that is here.
+    pub(crate) fn foreign_container_of(&self, image: &str) {
+        self.add_foreign("foreign", json!({ "Image": image, "Labels": {} }));
+    }
+
+    /// Whether an image is here by this name.
+    pub(crate) fn has_image(&self, name: &str) -> bool {
+        self.shared.lock().plays.contains_key(name)
+    }
+
+    fn add_foreign(&self, name: &str, body: Value) {
         let mut state = self.shared.lock();
         let id = state.next_id();
         state.containers.insert(

@@ -25,6 +25,7 @@ pub(crate) enum Endpoint {
     Ping,
     Info,
     Image,
+    RemoveImage,
     Pull,
     Load,
     List,
@@ -100,6 +101,7 @@ impl Request {
             ("POST", ["images", "create"]) => Endpoint::Pull,
             ("POST", ["images", "load"]) => Endpoint::Load,
             ("GET", ["images", .., "json"]) => Endpoint::Image,
+            ("DELETE", ["images", _]) => Endpoint::RemoveImage,
             ("GET", ["containers", "json"]) => Endpoint::List,
             ("POST", ["containers", "create"]) => Endpoint::Create,
             ("GET", ["containers", _, "json"]) => Endpoint::Inspect,
@@ -160,6 +162,7 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
             ),
             false => Answer::error(404, "no such image"),
         },
+        Endpoint::RemoveImage => remove_image(&mut state, &request.name()),
         Endpoint::Pull => pull(&mut state, request),
         Endpoint::Load => {
             state.loaded_bytes += request.body.len();
@@ -248,6 +251,17 @@ fn pull(state: &mut State, request: &Request) -> Answer {
         )
         .into_bytes(),
     )
+}
+
+fn remove_image(state: &mut State, name: &str) -> Answer {
+    let has_it = |container: &Container| container.body["Image"] == name;
+    if state.containers.values().any(has_it) {
+        return Answer::error(409, "image is in use by a container");
+    }
+    match state.plays.remove(name) {
+        Some(_) => Answer::json(200, &json!([{ "Untagged": name }])),
+        None => Answer::error(404, "no such image"),
+    }
 }
 
 fn list(state: &State, request: &Request) -> Answer {
