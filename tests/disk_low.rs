@@ -4,8 +4,10 @@ use crate::support::engine::{Endpoint, Play, ScriptedEngine};
 use crate::support::engines::{Real, on_real_engines};
 use crate::support::jobs::{IMAGE, command};
 use crate::support::node::TestNode;
+use crate::support::program::Program;
 use crate::support::registry::{Answers, Built, Registry};
 use crate::support::wait;
+use codling::engine::{ContainerEngine, Engine, SocketSearch};
 use std::path::Path;
 
 on_real_engines! {
@@ -22,12 +24,21 @@ fn node(socket: &Path, dir: &Path, flags: &[(&str, &str)]) -> TestNode {
     TestNode::start(dir, &all)
 }
 
-fn has(on: Real, image: &str) -> bool {
-    let listed = on.command(&["images", "--format", "{{.Repository}}"]);
-    let repository = image.rsplit_once(':').map_or(image, |(name, _)| name);
-    listed
-        .lines()
-        .any(|line| line == image || line == repository)
+/// Whether the engine has an image by this name.
+fn has(on: Real, image: &str) -> Result<bool, String> {
+    let client = ContainerEngine::new(&SocketSearch::only(on.socket()));
+    let found = wait::run(client.image(image));
+    found
+        .map(|found| found.is_some())
+        .map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn until_gone(on: Real, image: &str) {
+    wait::until("the image is gone", || match has(on, image) {
+        Ok(false) => Ok(()),
+        other => Err(other),
+    });
 }
 
 fn an_image_that_was_pulled_is_gone_after_its_job_and_those_of_others_stay(on: Real) {
@@ -41,10 +52,7 @@ fn an_image_that_was_pulled_is_gone_after_its_job_and_those_of_others_stay(on: R
     let ended = first.ended(&first.submit(&command(&ours, &["true"])));
     assert_eq!(ended["Job"]["State"]["StateType"], "Completed", "{ended:#}");
     on.until_no_container_of(&first.id);
-    assert!(
-        has(on, &ours),
-        "the disk is not low by what a node keeps free"
-    );
+    assert_eq!(has(on, &ours), Ok(true), "the disk is not low by default");
     first.stop().unwrap();
 
     let second = node(&on.socket(), dir.path(), &[ALWAYS_LOW]);
@@ -52,23 +60,59 @@ fn an_image_that_was_pulled_is_gone_after_its_job_and_those_of_others_stay(on: R
         let ended = second.ended(&second.submit(&command(image, &["true"])));
         assert_eq!(ended["Job"]["State"]["StateType"], "Completed", "{ended:#}");
     }
-    wait::until("the image is gone", || match has(on, &ours) {
-        true => Err("it is here"),
-        false => Ok(()),
-    });
-    assert!(
-        has(on, &theirs) && has(on, IMAGE),
-        "somebody else's is gone"
-    );
+    until_gone(on, &ours);
+    for image in [&theirs, IMAGE] {
+        assert_eq!(has(on, image), Ok(true), "{image} is somebody else's");
+    }
     // It is pulled again, and goes again.
     let ended = second.ended(&second.submit(&command(&ours, &["true"])));
     assert_eq!(ended["Job"]["State"]["StateType"], "Completed", "{ended:#}");
-    wait::until("the image is gone again", || match has(on, &ours) {
-        true => Err("it is here"),
-        false => Ok(()),
-    });
+    until_gone(on, &ours);
     second.stop().unwrap();
     on.command(&["rmi", &theirs]);
+}
+
+#[test]
+fn a_prune_shows_and_removes_images_that_no_job_needs_with_room_enough() {
+    let engine = ScriptedEngine::start();
+    for image in ["one", "two"] {
+        engine.pullable(image, Play::as_told());
+    }
+    engine.image("theirs", Play::as_told());
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(engine.socket(), dir.path(), &[]);
+    node.ended(&node.submit(&command("one", &["true"])));
+    node.running(&node.submit(&command("two", &["sleep", "600"])));
+    let prune = |words: &[&str]| {
+        let mut all = vec!["prune"];
+        all.extend(words);
+        Program::new(&all).api(node.api).run()
+    };
+    engine.until("one container is left", |engine| {
+        engine.containers().len() == 1
+    });
+    let shown = prune(&["--dry-run"]);
+    assert_eq!(shown.code, 0, "{}", shown.err);
+    assert!(
+        shown.out.contains("one, last used ") && !shown.out.contains("two,"),
+        "{}",
+        shown.out
+    );
+    assert!(shown.err.contains("nothing was removed"), "{}", shown.err);
+    assert!(engine.has_image("one"));
+    let done = prune(&[]);
+    assert_eq!(done.out, shown.out);
+    engine.until("the idle image is removed", |engine| {
+        !engine.has_image("one")
+    });
+    assert!(engine.has_image("two") && engine.has_image("theirs"));
+    wait::until("nothing is left to remove", || {
+        match prune(&["--dry-run"]).out {
+            out if out == "nothing to remove\n" => Ok(()),
+            out => Err(out),
+        }
+    });
+    node.stop().unwrap();
 }
 
 #[test]

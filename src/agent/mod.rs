@@ -42,7 +42,7 @@ pub use turn::{Activity, ActivityId, Entry, Output, Plan, Turn, Writes};
 
 use crate::model::{
     ApiReply, ApiRequest, Census, Deadline, DenyReason, ExecutionId, FileHistory, ImageLowWater,
-    MemoryLimits, Message, NodeId, NodeInfo, NodeRole, NodeRoles, Now, Origin, RequestId,
+    MemoryLimits, Message, NodeId, NodeInfo, NodeRole, NodeRoles, Now, Origin, Prunable, RequestId,
     Resources, RetentionLimits, StoredState, UnixMs,
 };
 use compute::Compute;
@@ -341,6 +341,16 @@ impl Agent {
         };
         let reply = match (request, &mut self.requester) {
             (ApiRequest::NodeInfo, _) => ApiReply::Node(Box::new(self.node_info())),
+            (ApiRequest::Prune(mode), requester) => {
+                let mut prunable = Prunable::default();
+                if let Some(requester) = requester {
+                    prunable.jobs = requester.prune(mode, now);
+                }
+                if let Some(compute) = &mut self.compute {
+                    compute.prune(mode, &mut prunable, &mut desk);
+                }
+                ApiReply::Prunable(Box::new(prunable))
+            }
             (ApiRequest::Submit(submission), Some(requester)) => {
                 requester.submit(*submission, &mut desk)
             }

@@ -4,7 +4,7 @@
 //! with a turn that commits anyway, some at a time, so keeping less costs no commit; only too many bytes may cause one.
 //! Without a set clock nothing is too old, and what ended while the clock was not set goes by number and bytes alone.
 
-use crate::model::{Now, RetentionLimits, UnixMs, WriteKind};
+use crate::model::{Now, Overdue, RetentionLimits, UnixMs, WriteKind};
 use std::collections::BTreeMap;
 
 /// Deletions of one turn: each is a row of a commit, which costs up to 12 kB of the card.
@@ -17,6 +17,8 @@ pub(super) struct Retention<K> {
     /// Bytes by end and key; those of an unknown end come first.
     ended: BTreeMap<(Option<UnixMs>, K), u64>,
     bytes: u64,
+    /// Whether an operator asked that what is overdue goes without waiting for other commits.
+    is_hurried: bool,
 }
 
 impl<K: Ord + Clone + Default> Retention<K> {
@@ -25,7 +27,32 @@ impl<K: Ord + Clone + Default> Retention<K> {
             limits,
             ended: BTreeMap::new(),
             bytes: 0,
+            is_hurried: false,
         }
+    }
+
+    /// What is beyond the bounds now.
+    pub(super) fn overdue(&self, now: Now) -> Overdue {
+        let mut overdue = Overdue::default();
+        let oldest = now
+            .wall
+            .map(|wall| UnixMs(wall.0.saturating_sub(self.limits.age_ms)));
+        let total = u64::try_from(self.ended.len()).unwrap_or(u64::MAX);
+        for ((ended, _), bytes) in &self.ended {
+            let is_over = total - overdue.count > self.limits.records
+                || self.bytes.saturating_sub(overdue.bytes) > self.limits.bytes
+                || (ended.is_some() && oldest.is_some_and(|oldest| *ended < Some(oldest)));
+            if is_over {
+                overdue.count += 1;
+                overdue.bytes = overdue.bytes.saturating_add(*bytes);
+            }
+        }
+        overdue
+    }
+
+    /// Has what is overdue go with the next turns, whether they commit anyway or not.
+    pub(super) fn hurry(&mut self) {
+        self.is_hurried = true;
     }
 
     /// One has ended.
@@ -43,13 +70,16 @@ impl<K: Ord + Clone + Default> Retention<K> {
 
     /// Keys of those that go with this turn, which commits if `turn` is a promise; and how heavy their deletion is.
     pub(super) fn due(&mut self, turn: WriteKind, now: Now) -> (Vec<K>, WriteKind) {
-        let kind = match self.bytes > self.limits.bytes {
+        let kind = match self.bytes > self.limits.bytes || self.is_hurried {
             true => WriteKind::Promise,
             false => WriteKind::RideAlong,
         };
         let mut gone = Vec::new();
         while turn.max(kind) == WriteKind::Promise && gone.len() < DELETED_MAX {
-            let Some(next) = self.next(now) else { break };
+            let Some(next) = self.next(now) else {
+                self.is_hurried = false;
+                break;
+            };
             self.remove(&next);
             gone.push(next.1);
         }

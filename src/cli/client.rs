@@ -146,6 +146,17 @@ impl Client {
         self.read(self.with_token(self.agent.get(url)).call())
     }
 
+    /// `POST` without anything to say, to where [`Client::agent`] asks.
+    pub(super) fn agent_post(&self, path: &str) -> Result<Reply, ClientError> {
+        let url = format!("{}{AGENT}{path}", self.target.base_url());
+        let request = self.with_token(self.agent.post(url));
+        self.read(
+            request
+                .header("Content-Type", "application/json")
+                .send(b"{}"),
+        )
+    }
+
     /// `PUT` of a JSON body.
     pub(super) fn put(&self, path: &str, body: &[u8]) -> Result<Reply, ClientError> {
         let request = self.with_token(self.agent.put(self.url(path)));

@@ -36,6 +36,7 @@ mod logger;
 mod logs;
 mod node;
 mod progress;
+mod prune;
 mod run;
 mod serve;
 mod store;
@@ -101,6 +102,7 @@ fn perform(
         Command::Node(args) => node::node(&args, around(), console),
         Command::Image(args) => image::image(&args, around(), console),
         Command::Id(args) => id::id(&args, around(), console),
+        Command::Prune(args) => prune::prune(&args, around(), console),
         Command::Store(args) => store::store(&args, around(), console),
         Command::Debug(args) => debug::debug(&args, around(), console),
     }

@@ -43,6 +43,7 @@ mod node;
 mod outcome;
 mod params;
 mod peer;
+mod prune;
 mod pull;
 mod record;
 mod request;
@@ -84,6 +85,7 @@ pub use outcome::{
 };
 pub use params::{DockerSpec, Params, SpecConfig, SpecError};
 pub use peer::{ConnectedNode, DialledBy};
+pub use prune::{Overdue, Prunable, PruneMode};
 pub use pull::{PullNews, PullProgress, PullStage};
 pub use record::{
     Batch, ComputeState, DamagedStore, Delivery, EarlierVersion, ExecutionRecord, FileHistory,

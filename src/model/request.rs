@@ -3,7 +3,7 @@
 //! Live jobs are answered by the agent, so that no read shows a promise that a power cut could take back; everything
 //! else is read from disk. A handler asks the agent first and, on `NotLive`, the store.
 
-use super::{Bundle, EvaluationId, Job, JobId, JobRecord, JobState, NodeInfo};
+use super::{Bundle, EvaluationId, Job, JobId, JobRecord, JobState, NodeInfo, Prunable, PruneMode};
 use thiserror::Error;
 
 /// Asked of the agent.
@@ -47,6 +47,8 @@ pub enum ApiRequest {
     List(JobRange),
     /// What this node says of itself.
     NodeInfo,
+    /// Tell, and perhaps remove, what this node has no use for.
+    Prune(PruneMode),
     /// Everything that helps to find a cause. Answered by the shell at once, even while there is no agent.
     Evidence,
 }
@@ -152,6 +154,8 @@ pub enum ApiReply {
     Jobs(Vec<Job>),
     /// This node.
     Node(Box<NodeInfo>),
+    /// What this node has no use for; it is being removed, if that was asked.
+    Prunable(Box<Prunable>),
     /// Everything that helps to find a cause.
     Evidence(Box<Bundle>),
     /// Refused.

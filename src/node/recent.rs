@@ -144,6 +144,7 @@ impl Recent {
                 ApiRequest::Find { .. } => look(format_args!("request: find")),
                 ApiRequest::List(_) => look(format_args!("request: list")),
                 ApiRequest::NodeInfo => look(format_args!("request: node")),
+                ApiRequest::Prune(mode) => note(format_args!("request: prune, {mode:?}")),
                 ApiRequest::Evidence => look(format_args!("request: evidence")),
             },
             // Not which image: that is the job's.

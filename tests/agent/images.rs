@@ -23,6 +23,15 @@ fn of(image: &str) -> Job {
     job
 }
 
+fn image(name: &str) -> PulledImage {
+    PulledImage {
+        name: name.to_owned(),
+        id: format!("sha256:{name}"),
+        bytes: 1,
+        used: None,
+    }
+}
+
 /// What a turn has removed.
 fn removals(turn: &Turn) -> Vec<(&str, &str)> {
     let outputs = turn.outputs.iter();
@@ -92,12 +101,6 @@ fn the_image_of_a_job_that_is_over_goes_when_the_disk_is_low_and_not_before() {
 
 #[test]
 fn after_a_restart_the_images_that_were_pulled_before_it_go_and_no_others() {
-    let image = |name: &str| PulledImage {
-        name: name.to_owned(),
-        id: format!("sha256:{name}"),
-        bytes: 1,
-        used: None,
-    };
     let stored = StoredState {
         images: PulledImages {
             images: vec![image("old"), image("new")],
@@ -148,4 +151,43 @@ fn the_end_of_a_job_looks_at_the_board_once_images_were_pulled() {
         progress,
     });
     assert!(bench.wants_board(&done));
+}
+
+#[test]
+fn a_dry_run_of_a_prune_shows_idle_images_and_removes_none_and_a_prune_removes_all_of_them() {
+    let stored = StoredState {
+        images: PulledImages {
+            images: ["old", "busybox", "new"].map(image).into(),
+        },
+        ..StoredState::default()
+    };
+    let mut bench = Bench::recover(stored, early(1_000));
+    bench.engine(vec![]);
+    bench.run_for_other("e-1", &plain());
+    for mode in [PruneMode::DryRun, PruneMode::Remove] {
+        bench.event(board(5 << 30));
+        let turn = bench.request(ApiRequest::Prune(mode));
+        let ApiReply::Prunable(prunable) = reply(&turn) else {
+            panic!("{turn:?}");
+        };
+        let names: Vec<&str> = prunable
+            .images
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        assert_eq!(names, ["old", "new"], "a job needs the other one");
+        match mode {
+            PruneMode::DryRun => assert_eq!(removals(&turn), []),
+            PruneMode::Remove => assert_eq!(removals(&turn), [("old", "sha256:old")]),
+        }
+    }
+    let removed = |name: &str| Event::ImageRemoved {
+        name: name.to_owned(),
+        removal: ImageRemoval::Removed,
+    };
+    assert_eq!(
+        removals(&bench.event(removed("old"))),
+        [("new", "sha256:new")]
+    );
+    assert_eq!(removals(&bench.event(removed("new"))), []);
 }

@@ -4,7 +4,7 @@ use super::bench::{Bench, OTHER, accept_bid, ask, early, job, output, plain};
 use codling::agent::{Activity, ActivityResult, Turn};
 use codling::model::{
     ApiReply, ApiRequest, EndedExecution, EndedJob, ExecutionId, JobId, JobNames, JobRecord,
-    Message, RETAIN_RECORDS, Stored, StoredState, Timeouts, Write, WriteKind,
+    Message, Overdue, PruneMode, RETAIN_RECORDS, Stored, StoredState, Timeouts, Write, WriteKind,
 };
 
 /// The record of a job that no engine was there for, which ends it at once.
@@ -105,6 +105,52 @@ fn a_week_after_its_end_a_job_is_deleted() {
     bench.wait_until(week + 60_000);
     let turn = bench.submit(&named("late"), None);
     assert_eq!(deleted(&turn), [(&first.job.id, WriteKind::RideAlong)]);
+}
+
+#[test]
+fn a_dry_run_of_a_prune_counts_what_is_overdue_and_a_prune_deletes_it_without_another_commit() {
+    let week = 7 * 24 * 60 * 60 * 1_000;
+    let job = |number: u64| EndedJob {
+        id: JobId::from_number(number.into()),
+        ended: early(number).wall,
+        bytes: 100,
+    };
+    let stored = StoredState {
+        retained: (1..=70).chain([500_000]).map(job).collect(),
+        ended_executions: vec![EndedExecution {
+            id: ExecutionId::from("e-1"),
+            ended: early(1).wall,
+            bytes: 30,
+        }],
+        ..StoredState::default()
+    };
+    let mut bench = Bench::recover(stored, early(week + 1_000));
+    bench.engine(vec![]);
+    let jobs = Overdue {
+        count: 70,
+        bytes: 7_000,
+    };
+    let executions = Overdue {
+        count: 1,
+        bytes: 30,
+    };
+    for mode in [PruneMode::DryRun, PruneMode::Remove] {
+        let turn = bench.request(ApiRequest::Prune(mode));
+        let ApiReply::Prunable(prunable) = super::bench::reply(&turn) else {
+            panic!("{turn:?}");
+        };
+        assert_eq!((prunable.jobs, prunable.executions), (jobs, executions));
+        if mode == PruneMode::DryRun {
+            assert_eq!((deleted(&turn), forgotten(&turn)), (vec![], vec![]));
+            continue;
+        }
+        let gone = deleted(&turn);
+        assert_eq!(gone.len(), 64, "a turn's worth");
+        assert!(gone.iter().all(|(_, kind)| *kind == WriteKind::Promise));
+        assert_eq!(forgotten(&turn), [("e-1", WriteKind::Promise)]);
+    }
+    assert_eq!(deleted(&bench.wait_until(week + 2_000)).len(), 6);
+    assert_eq!(deleted(&bench.wait_until(week + 3_000)).len(), 0);
 }
 
 /// Executions that a turn deletes.

@@ -291,6 +291,7 @@ impl World {
             }
             ApiRequest::List(range) => ApiReply::Jobs(rows(&self.live, &range).0),
             ApiRequest::NodeInfo => ApiReply::Node(Box::new(node_info())),
+            ApiRequest::Prune(_) => ApiReply::Prunable(Box::default()),
             ApiRequest::Evidence => ApiReply::NotLive,
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct Images {
     again_ms: BTreeMap<String, u64>,
     /// The one that is being removed.
     removing: Option<String>,
+    /// Whether an operator asked that all go that no job needs.
+    is_draining: bool,
     changed: Option<WriteKind>,
 }
 
@@ -41,6 +43,7 @@ impl Images {
             noted_ms: BTreeMap::new(),
             again_ms: BTreeMap::new(),
             removing: None,
+            is_draining: false,
             changed: None,
         }
     }
@@ -95,7 +98,7 @@ impl Images {
         let is_low = board
             .images
             .is_some_and(|disk| disk.available_bytes < self.low_water.on(&disk));
-        if !is_low && self.pulled.len() <= IMAGES_MAX {
+        if !is_low && !self.is_draining && self.pulled.len() <= IMAGES_MAX {
             return None;
         }
         self.again_ms.retain(|_, at| *at > now.boot_ms);
@@ -103,9 +106,23 @@ impl Images {
             .pulled
             .iter()
             .filter(|image| !self.again_ms.contains_key(&image.name) && !is_needed(&image.name));
-        let image = idle.next()?.clone();
+        let Some(image) = idle.next().cloned() else {
+            self.is_draining = false;
+            return None;
+        };
         self.removing = Some(image.name.clone());
         Some(image)
+    }
+
+    /// Those that no job needs.
+    pub(super) fn idle(&self, is_needed: impl Fn(&str) -> bool) -> Vec<PulledImage> {
+        let idle = self.pulled.iter().filter(|image| !is_needed(&image.name));
+        idle.cloned().collect()
+    }
+
+    /// Has all of them go, one after the other.
+    pub(super) fn drain(&mut self) {
+        self.is_draining = true;
     }
 
     /// What became of it.

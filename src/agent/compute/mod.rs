@@ -27,7 +27,7 @@ use super::{
 use crate::model::{
     BoardReading, Census, ComputeState, ContainerId, Deadline, Delivery, ExecutionId,
     ExecutionRecord, Failure, ImageRemoval, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome,
-    PulledImages, RunOutput, Timer, Write, WriteKind,
+    Prunable, PruneMode, PulledImages, RunOutput, Timer, Write, WriteKind,
 };
 use images::Images;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -313,6 +313,21 @@ impl Compute {
             name: image.name,
             id: image.id,
         })
+    }
+
+    /// Tells what this role has no use for, and has it go if that is asked.
+    pub(crate) fn prune(&mut self, mode: PruneMode, prunable: &mut Prunable, desk: &mut Desk<'_>) {
+        let held = &self.held;
+        let is_needed = |name: &str| held.values().any(|held| held.image() == Some(name));
+        prunable.images = self.images.idle(is_needed);
+        prunable.executions = self.retention.overdue(desk.now);
+        prunable.containers = self.sweeping.keys().cloned().collect();
+        if mode == PruneMode::Remove {
+            self.images.drain();
+            self.retention.hurry();
+            // What belongs to nothing is removed by what this shows.
+            self.find(desk);
+        }
     }
 
     /// Moves the records that changed since the last turn into `writes`.

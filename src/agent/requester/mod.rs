@@ -30,7 +30,8 @@ use super::retry::Retry;
 use super::{AgentConfig, Writes};
 use crate::model::{
     Deadline, EndedJob, EvaluationId, Execution, ExecutionId, ExecutionState, IdempotencyKey, Job,
-    JobId, JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Write, WriteKind,
+    JobId, JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Overdue, PruneMode,
+    Write, WriteKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use versions::documents_bytes;
@@ -255,6 +256,15 @@ impl Requester {
         for job in &ended {
             self.retain(job);
         }
+    }
+
+    /// Tells which ended jobs are beyond what is kept, and has them go if that is asked.
+    pub(crate) fn prune(&mut self, mode: PruneMode, now: Now) -> Overdue {
+        let overdue = self.retention.overdue(now);
+        if mode == PruneMode::Remove {
+            self.retention.hurry();
+        }
+        overdue
     }
 
     /// A job has ended and is stored. One whose id is none of ours is kept for ever.

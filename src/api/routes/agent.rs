@@ -4,7 +4,7 @@ use crate::api::backend::ApiBackend;
 use crate::api::error::{ApiError, Asked};
 use crate::api::server::Counters;
 use crate::api::wire::{self, Json, build_version, node_info};
-use crate::model::{ApiReply, ApiRequest, Bundle};
+use crate::model::{ApiReply, ApiRequest, Bundle, PruneMode};
 
 /// Says that the server answers; asks nobody.
 pub(super) fn alive() -> Json {
@@ -20,6 +20,14 @@ pub(super) fn version() -> Json {
 pub(super) async fn node(backend: &ApiBackend) -> Result<Json, ApiError> {
     match backend.ask(ApiRequest::NodeInfo, &Asked::Read).await? {
         ApiReply::Node(node) => Ok(node_info(&node)),
+        _ => Err(ApiError::Unexpected),
+    }
+}
+
+/// What this node has no use for; with `Remove` it goes.
+pub(super) async fn prune(backend: &ApiBackend, mode: PruneMode) -> Result<Json, ApiError> {
+    match backend.ask(ApiRequest::Prune(mode), &Asked::Read).await? {
+        ApiReply::Prunable(prunable) => Ok(wire::prunable(&prunable)),
         _ => Err(ApiError::Unexpected),
     }
 }

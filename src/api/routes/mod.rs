@@ -19,7 +19,7 @@ use super::error::{ApiError, Asked};
 use super::openapi;
 use super::server::{self, HeldBody, Shared};
 use super::wire::Json;
-use crate::model::DenyReason;
+use crate::model::{DenyReason, PruneMode};
 use async_io::Timer;
 use bytes::Bytes;
 use futures_lite::future;
@@ -42,6 +42,7 @@ enum Route {
     Node,
     Metrics,
     Debug,
+    Prune,
     Config,
     OpenApi,
     Auth,
@@ -70,6 +71,7 @@ impl Route {
             ["api", "v1", "agent", "version"] => Some(Self::Version),
             ["api", "v1", "agent", "node"] => Some(Self::Node),
             ["api", "v1", "agent", "debug"] => Some(Self::Debug),
+            ["api", "v1", "agent", "prune"] => Some(Self::Prune),
             ["metrics"] => Some(Self::Metrics),
             ["api", "v1", "agent", "config"] => Some(Self::Config),
             ["api", "v1", "openapi.json"] => Some(Self::OpenApi),
@@ -105,7 +107,7 @@ impl Route {
             Self::Jobs => "GET, HEAD, PUT, POST",
             Self::Job(_) => "GET, HEAD, DELETE",
             Self::JobsDiff | Self::JobRerun(_) => "PUT",
-            Self::AuthMethod(_) => "GET, HEAD, POST",
+            Self::AuthMethod(_) | Self::Prune => "GET, HEAD, POST",
             Self::Config
             | Self::OpenApi
             | Self::Auth
@@ -242,6 +244,8 @@ async fn dispatch(
                 ));
             }
             (Route::Debug, _) => agent::debug(backend, &shared.counters).await?,
+            (Route::Prune, None) => agent::prune(backend, PruneMode::DryRun).await?,
+            (Route::Prune, Some(_)) => agent::prune(backend, PruneMode::Remove).await?,
             (Route::OpenApi, _) => return Ok(Answer::Document(openapi::DOCUMENT)),
             (Route::Config, _) => backend.config(),
             (Route::Auth, _) => auth::list(&shared.access),

@@ -15,6 +15,7 @@ mod json;
 mod metrics;
 mod network;
 mod node;
+mod prunable;
 mod selector;
 mod submission;
 mod task;
@@ -33,6 +34,7 @@ pub(super) use metrics::{METRICS_TYPE, metrics};
 pub(super) use node::{
     APPROVED, CONNECTED, PEER_TYPE, PENDING, connected_node, node_info, node_type, this_node,
 };
+pub(super) use prunable::prunable;
 pub(super) use selector::Selector;
 pub(super) use submission::{Envelope, check_token, read_submission};
 pub(super) use token::Token;

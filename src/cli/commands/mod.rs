@@ -4,6 +4,7 @@ mod debug;
 mod job;
 mod local;
 mod node;
+mod prune;
 mod run;
 mod serve;
 mod store;
@@ -16,6 +17,7 @@ pub(super) use job::{
 };
 pub(super) use local::{Id, Image, ImageCommand, ImageLoad, Version};
 pub(super) use node::{Node, NodeCommand, NodeDescribe, NodeList};
+pub(super) use prune::Prune;
 pub(super) use run::Run;
 pub(super) use serve::Serve;
 pub(super) use store::{Store, StoreCheck, StoreCommand, StoreCompact, StoreExport, StoreImport};
@@ -42,6 +44,7 @@ pub(super) enum Command {
     Job(Job),
     Node(Node),
     Image(Image),
+    Prune(Prune),
     Store(Store),
     Id(Id),
     Debug(Debug),

@@ -4,8 +4,8 @@ use super::super::world;
 use codling::model::{
     BoardReading, Bundle, Condition, ConditionKind, ConnectedNode, Constraint, DialledBy, DiskMode,
     DiskReading, Heat, InputSource, JobRecord, MemoryPressure, MemoryReading, Metrics, Network,
-    NetworkKind, NodeId, NodeInfo, Origin, Params, Port, ResourcesConfig, ResultPath, SpecConfig,
-    Throttle, Timeouts, UnixMs,
+    NetworkKind, NodeId, NodeInfo, Origin, Overdue, Params, Port, Prunable, PulledImage,
+    ResourcesConfig, ResultPath, SpecConfig, Throttle, Timeouts, UnixMs,
 };
 use std::collections::BTreeMap;
 
@@ -105,6 +105,22 @@ pub(super) fn peer() -> ConnectedNode {
         round_trip_ms: Some(3),
         since: None,
         heard: None,
+    }
+}
+
+/// Something of everything that a node may have no use for.
+pub(super) fn prunable() -> Prunable {
+    let overdue = Overdue { count: 3, bytes: 9 };
+    Prunable {
+        jobs: overdue,
+        executions: overdue,
+        images: vec![PulledImage {
+            name: "busybox".into(),
+            id: "sha256:00".into(),
+            bytes: 7,
+            used: Some(UnixMs(1)),
+        }],
+        containers: vec![world::execution_id(1)],
     }
 }
 

@@ -28,6 +28,7 @@ fn serve() -> TestServer {
     TestServer::around(
         Box::new(move |request| match request {
             ApiRequest::NodeInfo => Then::Reply(ApiReply::Node(Box::new(full::node()))),
+            ApiRequest::Prune(_) => Then::Reply(ApiReply::Prunable(Box::new(full::prunable()))),
             ApiRequest::Evidence => Then::Reply(ApiReply::Evidence(Box::new(full::bundle()))),
             other => agent(other),
         }),
