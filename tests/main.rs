@@ -40,6 +40,8 @@ mod logs;
 mod images;
 // Real engines that come, go and come back.
 mod comings;
+// Real boards that lose their power.
+mod reboot;
 // Every way in which a container fails a job.
 mod failures;
 // What an operator's flags do to containers.

@@ -137,4 +137,7 @@ pub enum FoundState {
     Running,
     /// Ended.
     Exited,
+    /// As a restart of the board leaves what ran: shown as never started although it was, or with an end that is none
+    /// of its own. Without such a restart it is no more than ended, or not yet started.
+    CutOff,
 }

@@ -322,6 +322,8 @@ impl Agent {
                 | Message::Unknown { .. }
                 | Message::Pulling { .. }
                 | Message::Progress { .. }
+                | Message::EngineAway { .. }
+                | Message::EngineBack { .. }
                 | Message::Outcome { .. } => match &mut self.requester {
                     Some(requester) => requester.hear(&from, message, &mut desk),
                     // Its requester role was taken away: nobody waits for the outcome any more.

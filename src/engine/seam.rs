@@ -35,6 +35,11 @@ pub type LogStream = Pin<Box<dyn Stream<Item = Result<LogChunk, EngineError>> + 
 /// **Errors to prefer.** The most specific variant: `NoSuchContainer` over `Refused`, `BadCommand` over `Refused`. An
 /// error that says nothing about the job but only that the engine is away has [`EngineError::is_away`].
 pub trait Engine: Send + Sync + std::fmt::Debug {
+    /// Waits until the engine may have gone or come: the process that answered has ended, or a call found the engine away,
+    /// or there again. Costs nothing meanwhile, and asks the engine nothing. A process that cannot be seen, in another
+    /// pid namespace or behind a socket that somebody else holds open, is not watched.
+    fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
     /// Finds the engine and asks what it is. Answers from memory while the engine answered last; never probes then.
     ///
     /// # Errors

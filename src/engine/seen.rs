@@ -157,6 +157,9 @@ pub struct FoundContainer {
 pub enum ContainerState {
     /// Never started.
     Created,
+    /// Shown as never started, with the time of a start, as Podman shows what ran when its board was restarted; a busy one
+    /// shows the same for moments after a start.
+    Interrupted,
     /// Runs, is paused, or is being stopped.
     Running {
         /// Its first process in the engine's pid namespace, if it says.
@@ -183,6 +186,13 @@ pub struct ContainerEnd {
 }
 
 impl ContainerEnd {
+    /// Whether it may have ended with its board: Docker's code for an end that it has not seen, or the signals that a
+    /// board sends when it is shut down.
+    #[must_use]
+    pub fn may_be_cut_off(&self) -> bool {
+        matches!(self.exit_code, EXIT_UNSEEN | EXIT_SIGTERM | EXIT_SIGKILL) && !self.oom_killed
+    }
+
     /// Whether the kernel killed it for its memory, for certain or by all signs: SIGKILL that `cause` does not explain,
     /// under a limit. One that ended well all the same, having lost a child to the kernel, did its work.
     #[must_use]
@@ -194,6 +204,8 @@ impl ContainerEnd {
     }
 }
 
+/// What Docker says of a container that was gone when its daemon came.
+const EXIT_UNSEEN: i64 = 255;
 /// 128 + SIGTERM.
 pub const EXIT_SIGTERM: i64 = 143;
 /// 128 + SIGKILL.

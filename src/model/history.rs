@@ -70,4 +70,7 @@ pub enum Topic {
     /// What an execution needs is brought.
     #[n(7)]
     Preparing,
+    /// The engine that an execution needs goes or comes.
+    #[n(8)]
+    Engine,
 }

@@ -8,13 +8,14 @@
 //!     | <------------- Accepted -- |
 //!     | <-------- Pulling -------- |  how far the pull of its image has come; may be lost
 //!     | <-------- Progress ------- |  running, publishing; may be lost
+//!     | <-- EngineAway, EngineBack |  its engine goes and comes; may be lost
 //!     | -- Cancel ---------------> |  at any time
 //!     | <-------------- Outcome -- |  repeated until
 //!     | -- Acknowledge ----------> |
 //! ```
 //! Every message may be lost, repeated or late; whoever waits for an answer says it again.
 
-use super::{BidVerdict, ExecutionId, ExecutionState, Job, Outcome, PullNews, Resources};
+use super::{BidVerdict, ExecutionId, ExecutionState, Job, Outcome, PullNews, Resources, UnixMs};
 use minicbor::{Decode, Encode};
 
 /// One thing said about one execution.
@@ -118,6 +119,26 @@ pub enum Message {
         #[n(1)]
         news: PullNews,
     },
+    /// Compute: the engine that it needs does not answer. Said when that begins, and after a restart.
+    #[n(11)]
+    EngineAway {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+        /// Since when, if the clock was set.
+        #[n(1)]
+        since: Option<UnixMs>,
+        /// What was tried.
+        #[n(2)]
+        why: String,
+    },
+    /// Compute: it answers again. Never repeated.
+    #[n(12)]
+    EngineBack {
+        /// Which execution.
+        #[n(0)]
+        execution: ExecutionId,
+    },
 }
 
 impl Message {
@@ -135,7 +156,9 @@ impl Message {
             | Self::Cancel { execution }
             | Self::Outcome { execution, .. }
             | Self::Acknowledge { execution }
-            | Self::Pulling { execution, .. } => execution,
+            | Self::Pulling { execution, .. }
+            | Self::EngineAway { execution, .. }
+            | Self::EngineBack { execution } => execution,
         }
     }
 }

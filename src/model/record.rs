@@ -5,9 +5,9 @@
 //! or a *ride-along*, which only joins one.
 
 use super::{
-    ContainerId, EndedExecution, EndedJob, Evaluation, EvaluationId, Execution, ExecutionId,
-    HistoryItem, Job, JobId, JobNames, NodeId, Now, Outcome, PulledImages, Resources, RunOutput,
-    Timer, UnixMs,
+    BootId, ContainerId, EndedExecution, EndedJob, Evaluation, EvaluationId, Execution,
+    ExecutionId, HistoryItem, Job, JobId, JobNames, NodeId, Now, Outcome, PulledImages, Resources,
+    RunOutput, Timer, UnixMs,
 };
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -113,6 +113,12 @@ pub struct ExecutionRecord {
     /// When it was accepted.
     #[n(7)]
     pub accepted: Now,
+    /// Since when the engine that it needs is away.
+    #[n(8)]
+    pub away: Option<Now>,
+    /// The boot in which its container was last seen to run.
+    #[n(9)]
+    pub ran_in: Option<BootId>,
 }
 
 /// How far an accepted execution has come on this node.

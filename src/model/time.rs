@@ -1,11 +1,23 @@
 //! Time as boards have it: a boot clock that can be trusted, and a wall clock that often cannot.
 
 use minicbor::{Decode, Encode};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct UnixMs(#[n(0)] pub u64);
+
+/// The last moment with a four-digit year.
+const LAST: UnixMs = UnixMs(253_402_300_799_999);
+
+impl std::fmt::Display for UnixMs {
+    /// RFC 3339 in UTC, to the second.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let moment = UNIX_EPOCH + Duration::from_millis((*self).min(LAST).0);
+        write!(f, "{}", humantime::format_rfc3339_seconds(moment))
+    }
+}
 
 /// The kernel's id of this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -115,6 +127,15 @@ mod tests {
             boot_ms,
             wall: wall.map(UnixMs),
         }
+    }
+
+    #[test]
+    fn a_moment_is_shown_in_utc_and_the_last_that_can_be_is_the_end_of_the_year_9999() {
+        assert_eq!(
+            UnixMs(1_748_779_200_999).to_string(),
+            "2025-06-01T12:00:00Z"
+        );
+        assert_eq!(UnixMs(u64::MAX).to_string(), "9999-12-31T23:59:59Z");
     }
 
     #[test]

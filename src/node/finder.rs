@@ -1,4 +1,4 @@
-//! Looks for the engine and lists this node's containers, until the engine answers.
+//! Looks for the engine and lists this node's containers, until the engine answers; and again when it may have gone.
 
 use crate::agent::{Found, FoundState};
 use crate::engine::{ContainerState, Engine, EngineError, FoundContainer};
@@ -13,6 +13,10 @@ use std::time::Duration;
 
 /// How often an engine that is away is looked for: soon enough for a person who starts it, two dozen bytes of work.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// How long after the engine may have gone or come it is looked at: one that is restarted is back by then, and one that
+/// ends and begins without rest is asked once a second.
+const CHANGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the finder has to say.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl Finder {
         )
     }
 
-    /// Searches, or looks once more at once if a search is under way.
+    /// Searches, or looks once more at once if a search is under way or waits for the engine to go.
     pub(super) fn find(&mut self, number: u64) {
         self.latest.store(number, Ordering::Relaxed);
         if let Some((nudge, task)) = &self.search
@@ -99,6 +103,14 @@ async fn search(
     nudges: Receiver<()>,
     latest: Arc<AtomicU64>,
 ) {
+    let nudged = || async {
+        // A closed channel is a finder that forgot this search; the task is dropped with it.
+        let _ = nudges.recv().await;
+    };
+    let changed = || async {
+        engine.changed().await;
+        Timer::after(CHANGE_PAUSE).await;
+    };
     loop {
         let number = latest.load(Ordering::Relaxed);
         match look(engine.as_ref(), &node).await {
@@ -108,31 +120,24 @@ async fn search(
                     facts,
                     containers,
                 };
-                let _ = news.send(found).await;
-                // A nudge that came during this look asks for what came after it.
-                if nudges.try_recv().is_err() {
+                if news.send(found).await.is_err() {
                     return;
                 }
+                // A nudge that came during this look asks for what came after it.
+                nudged().or(changed()).await;
             }
             Err(error) => {
-                if news
-                    .send(EngineNews::Away {
-                        why: error.to_string(),
-                        permission: error.permission().map(str::to_owned),
-                    })
-                    .await
-                    .is_err()
-                {
+                let away = EngineNews::Away {
+                    why: error.to_string(),
+                    permission: error.permission().map(str::to_owned),
+                };
+                if news.send(away).await.is_err() {
                     return;
                 }
-                let nudged = async {
-                    // A closed channel is a finder that forgot this search; the task is dropped with it.
-                    let _ = nudges.recv().await;
-                };
                 let waited = async {
                     Timer::after(LOOK_EVERY).await;
                 };
-                nudged.or(waited).await;
+                nudged().or(changed()).or(waited).await;
             }
         }
     }
@@ -155,6 +160,8 @@ fn found(container: FoundContainer) -> Option<Found> {
     let state = match container.state {
         ContainerState::Created => FoundState::Created,
         ContainerState::Running { .. } => FoundState::Running,
+        ContainerState::Interrupted => FoundState::CutOff,
+        ContainerState::Exited(end) if end.may_be_cut_off() => FoundState::CutOff,
         ContainerState::Exited(_) => FoundState::Exited,
     };
     Some(Found {

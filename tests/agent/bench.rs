@@ -110,6 +110,8 @@ pub(crate) fn record(id: &str, job: &Job, state: ComputeState, accepted: Now) ->
         state,
         timer: None,
         accepted,
+        away: None,
+        ran_in: None,
     }
 }
 

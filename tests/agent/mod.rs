@@ -4,6 +4,7 @@
 
 mod absence;
 mod bench;
+mod engine_away;
 mod found;
 mod health;
 mod images;
@@ -15,4 +16,5 @@ mod rebuild;
 mod recovery;
 mod retention;
 mod room;
+mod table;
 mod versions;

@@ -41,6 +41,8 @@ pub(super) enum State {
     Created,
     Running,
     Exited(i64),
+    /// It ran when its host lost its power. As Podman does it, it is shown as never started, and a start would run it again.
+    CutOff,
 }
 
 #[derive(Clone, Debug)]
@@ -129,7 +131,7 @@ impl SimEngine {
                 Some(container) if container.script.image == "unstartable" => {
                     wrong(FailureKind::Entrypoint)
                 }
-                Some(container) if container.state == State::Created => {
+                Some(container) if matches!(container.state, State::Created | State::CutOff) => {
                     container.state = State::Running;
                     Reply::Yes
                 }
@@ -198,6 +200,7 @@ impl SimEngine {
                 State::Created => FoundState::Created,
                 State::Running => FoundState::Running,
                 State::Exited(_) => FoundState::Exited,
+                State::CutOff => FoundState::CutOff,
             };
             (id.clone(), container.execution.clone(), state)
         })

@@ -266,7 +266,11 @@ impl World {
             (_, Activity::Prepare(_), Reply::Wrong(failure)) => {
                 self.done(node, id, ActivityResult::Prepared(Err(failure)));
             }
-            (Stage::Inspect, Activity::Run { container, .. }, Reply::State(State::Created)) => {
+            (
+                Stage::Inspect,
+                Activity::Run { container, .. },
+                Reply::State(State::Created | State::CutOff),
+            ) => {
                 self.enter(node, id, Stage::Start, Call::Start(container));
             }
             (Stage::Inspect, Activity::Run { container, .. }, Reply::State(State::Exited(_))) => {
@@ -415,7 +419,9 @@ impl World {
             Call::Start(id) => {
                 let before = state_of(self, id);
                 let reply = self.engines[host].effect(host, &name, call);
-                if before == Some(State::Created) && state_of(self, id) == Some(State::Running) {
+                if matches!(before, Some(State::Created | State::CutOff))
+                    && state_of(self, id) == Some(State::Running)
+                {
                     self.check_start(host, node, id);
                     self.container_runs(host, id);
                 }
@@ -605,6 +611,16 @@ impl World {
         }
     }
 
+    /// The host of every running container loses its power: none of them has an end of its own.
+    fn containers_are_cut_off(&mut self, host: usize) {
+        for container in self.engines[host].containers.values_mut() {
+            if container.state == State::Running {
+                container.state = State::CutOff;
+                self.watch.cut_off(container.execution.clone());
+            }
+        }
+    }
+
     pub(super) fn container_vanishes(&mut self, host: usize, id: &ContainerId) {
         self.tell(|| format!("{id} vanishes"));
         if let Some(container) = self.engines[host].containers.remove(id) {
@@ -646,7 +662,7 @@ impl World {
             .retain(|_, (caller, _)| self.nodes[caller.node].host != host);
         self.engines[host].starts += 1;
         self.engines[host].is_away = false;
-        self.containers_die(host);
+        self.containers_are_cut_off(host);
         if !self.scenario.hosts[host].keeps_over_reboot {
             let ids: Vec<ContainerId> = self.engines[host].containers.keys().cloned().collect();
             for id in ids {

@@ -88,6 +88,8 @@ pub(super) struct Watch {
     started: BTreeMap<ExecutionId, (usize, ContainerId)>,
     exits: BTreeMap<ExecutionId, BTreeSet<i64>>,
     vanished: BTreeSet<ExecutionId>,
+    /// Executions whose container a reboot ended.
+    cut_off: BTreeSet<ExecutionId>,
     /// Executions whose job was lost with jobs.db.
     homeless: BTreeSet<ExecutionId>,
     accepted: BTreeSet<ExecutionId>,
@@ -128,6 +130,10 @@ impl Watch {
 
     pub(super) fn vanished(&mut self, execution: ExecutionId) {
         self.vanished.insert(execution);
+    }
+
+    pub(super) fn cut_off(&mut self, execution: ExecutionId) {
+        self.cut_off.insert(execution);
     }
 
     /// A submission's outcome is unknown, but its id was named.
@@ -530,6 +536,7 @@ impl World {
             if kind == Some(FailureKind::ContainerLost)
                 && execution.node_id != liar
                 && !self.watch.vanished.contains(&execution.id)
+                && !self.watch.cut_off.contains(&execution.id)
             {
                 let text = format!("{} was not lost", execution.id);
                 broken = Some((Rule::TrueLoss, text));

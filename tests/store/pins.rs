@@ -24,7 +24,7 @@ pub(super) const FAILURE_KINDS: [(FailureKind, u64); 18] = [
     (FailureKind::WrongPlatform, 25),
 ];
 
-pub(super) const TOPICS: [(Topic, u64); 8] = [
+pub(super) const TOPICS: [(Topic, u64); 9] = [
     (Topic::Submission, 0),
     (Topic::StateUpdate, 1),
     (Topic::Scheduling, 2),
@@ -33,6 +33,7 @@ pub(super) const TOPICS: [(Topic, u64); 8] = [
     (Topic::Execution, 5),
     (Topic::ExecutionTimeout, 6),
     (Topic::Preparing, 7),
+    (Topic::Engine, 8),
 ];
 
 pub(super) const TRIGGERS: [(EvaluationTrigger, u64); 5] = [

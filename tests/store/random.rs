@@ -336,5 +336,7 @@ pub(crate) fn execution_record(seed: &mut Seed, n: u32) -> ExecutionRecord {
         state,
         timer: maybe(seed, timer),
         accepted: now(seed),
+        away: maybe(seed, now),
+        ran_in: maybe(seed, |seed| now(seed).boot),
     }
 }

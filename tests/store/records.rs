@@ -223,6 +223,8 @@ fn full_execution() -> ExecutionRecord {
     let mut record = execution_record(1, ended(Delivery::Pending));
     record.job = full_job().job;
     record.partition = 3;
+    record.away = Some(record.accepted);
+    record.ran_in = Some(record.accepted.boot);
     record.resources = Resources {
         cpu_millis: 1,
         memory_bytes: 2,

@@ -127,6 +127,8 @@ pub(crate) fn execution_record(n: u32, state: ComputeState) -> ExecutionRecord {
         state,
         timer: Some(Timer::start(at(5), 60_000)),
         accepted: at(5),
+        away: None,
+        ran_in: None,
     }
 }
 

@@ -32,6 +32,18 @@ impl CalmBoard {
         Self(dir)
     }
 
+    /// The same board after its power was cut: the kernel has another boot id.
+    pub(crate) fn rebooted() -> Self {
+        let board = Self::new();
+        let sys = board.0.path().join("proc/sys");
+        std::fs::remove_file(&sys).unwrap();
+        let random = sys.join("kernel/random");
+        std::fs::create_dir_all(&random).unwrap();
+        let id = "00000000-0000-4000-8000-000000000002\n";
+        std::fs::write(random.join("boot_id"), id).unwrap();
+        board
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.0.path()
     }

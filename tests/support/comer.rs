@@ -15,6 +15,7 @@ pub(crate) struct Comer {
     dir: PathBuf,
     socket: PathBuf,
     service: Option<Child>,
+    owns_storage: bool,
 }
 
 impl Comer {
@@ -36,19 +37,50 @@ impl Comer {
             dir,
             socket,
             service: None,
+            owns_storage: on == Real::Docker,
         };
         if on == Real::Docker {
-            // With its image; what this starts is ended again.
-            comer.script(&["start"], &["docker"]);
-            let pid = std::fs::read_to_string(comer.dir.join("docker/dockerd.pid")).unwrap();
-            let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-            kill_process(pid, Signal::TERM).unwrap();
-            wait::until("the daemon ends", || match comer.answers() {
-                false => Ok(()),
-                true => Err(pid),
-            });
+            comer.prepare("docker/dockerd.pid");
         }
         comer
+    }
+
+    /// The same with storage of its own, whose board can lose its power.
+    #[track_caller]
+    pub(crate) fn on_own_board(on: Real, scratch: &Path) -> Self {
+        if on == Real::Docker {
+            return Self::new(on, scratch);
+        }
+        let dir = scratch.join("engine");
+        let comer = Self {
+            on,
+            socket: dir.join("podman.sock"),
+            dir,
+            service: None,
+            owns_storage: true,
+        };
+        comer.prepare("service.pid");
+        comer
+    }
+
+    /// Makes its storage, with the image of the tests; what this starts is ended again.
+    #[track_caller]
+    fn prepare(&self, pid_file: &str) {
+        self.script(&["start"], &[self.word()]);
+        let pid = std::fs::read_to_string(self.dir.join(pid_file)).unwrap();
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        wait::until("the service ends", || match self.answers() {
+            false => Ok(()),
+            true => Err(pid),
+        });
+    }
+
+    fn word(&self) -> &'static str {
+        match self.on {
+            Real::Podman => "podman",
+            Real::Docker => "docker",
+        }
     }
 
     /// Its socket, whether or not it answers there.
@@ -97,6 +129,65 @@ impl Comer {
         service.wait().unwrap();
     }
 
+    /// The board loses its power: the service, the monitor of a node's one container and its process end at once, and what
+    /// is only kept until a reboot is gone.
+    #[track_caller]
+    pub(crate) fn lose_power(&mut self, node: &str) {
+        let container = Pid::from_raw(self.process_of(node).parse().unwrap()).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", container.as_raw_pid()));
+        let status = status.unwrap();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        let monitor = Pid::from_raw(parent.unwrap().trim().parse().unwrap()).unwrap();
+        self.go(Signal::KILL);
+        if self.on == Real::Docker {
+            let pid = std::fs::read_to_string(self.dir.join("docker/containerd.pid")).unwrap();
+            let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+            kill_process(pid, Signal::KILL).unwrap();
+        }
+        kill_process(monitor, Signal::KILL).unwrap();
+        kill_process(container, Signal::KILL).unwrap();
+        let process = PathBuf::from(format!("/proc/{}/exe", container.as_raw_pid()));
+        wait::until(
+            "the container's process ends",
+            || match std::fs::read_link(&process) {
+                Ok(program) => Err(program),
+                Err(_) => Ok(()),
+            },
+        );
+        self.unmount();
+        let volatile: &[&str] = match self.on {
+            Real::Podman => &["run", "tmp/libpod"],
+            Real::Docker => &["docker/exec", "docker/containerd/state"],
+        };
+        for place in volatile {
+            std::fs::remove_dir_all(self.dir.join(place)).unwrap();
+        }
+    }
+
+    /// What is mounted below its directory, innermost first.
+    fn unmount(&self) {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mut places: Vec<&str> = mounts
+            .lines()
+            .filter_map(|line| line.split(' ').nth(4))
+            .filter(|place| Path::new(place).starts_with(&self.dir))
+            .collect();
+        places.sort_unstable();
+        for place in places.iter().rev() {
+            let _ = Command::new("umount").args(["--lazy", place]).status();
+        }
+    }
+
+    /// Its storage is wiped while it is away.
+    #[track_caller]
+    pub(crate) fn lose_storage(&self) {
+        assert_eq!(self.on, Real::Docker, "others use this Podman's storage");
+        self.unmount();
+        for place in ["docker/data", "docker/containerd/root"] {
+            std::fs::remove_dir_all(self.dir.join(place)).unwrap();
+        }
+    }
+
     /// The first process of a node's one container.
     #[track_caller]
     pub(crate) fn process_of(&self, node: &str) -> String {
@@ -119,11 +210,7 @@ impl Comer {
     /// The engine's own command on its storage.
     #[track_caller]
     fn command(&self, args: &[&str]) -> String {
-        let name = match self.on {
-            Real::Podman => "podman",
-            Real::Docker => "docker",
-        };
-        self.script(&[name], args)
+        self.script(&[self.word()], args)
     }
 
     #[track_caller]
@@ -147,7 +234,7 @@ impl Drop for Comer {
             let _ = service.kill();
             let _ = service.wait();
         }
-        if self.on == Real::Docker {
+        if self.owns_storage {
             self.script(&["stop"], &[]);
         }
     }

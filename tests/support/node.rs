@@ -31,7 +31,17 @@ impl TestNode {
     /// Starts a node on `dir` with further flags, on a board at ease; ports are free ones on loopback.
     #[track_caller]
     pub(crate) fn start(dir: &Path, flags: &[(&str, &str)]) -> Self {
-        let board = CalmBoard::new();
+        Self::start_on_board(CalmBoard::new(), dir, flags)
+    }
+
+    /// The same after the board was restarted.
+    #[track_caller]
+    pub(crate) fn start_after_reboot(dir: &Path, flags: &[(&str, &str)]) -> Self {
+        Self::start_on_board(CalmBoard::rebooted(), dir, flags)
+    }
+
+    #[track_caller]
+    fn start_on_board(board: CalmBoard, dir: &Path, flags: &[(&str, &str)]) -> Self {
         let node = Node::open(&config(dir, flags), board.root(), Evidence::default());
         Self::run(node.expect("the node opens"), Some(board))
     }
@@ -152,6 +162,19 @@ impl TestNode {
                 Err(body)
             }
         });
+    }
+
+    /// The job's first execution, once it shows that its engine is away.
+    #[track_caller]
+    pub(crate) fn waits_for_engine(&self, job: &str) -> Value {
+        let path = format!("orchestrator/jobs/{job}/executions");
+        wait::until("the execution shows that its engine is away", || {
+            let execution = self.call("GET", &path, None).body["Items"][0].clone();
+            match execution["ComputeState"]["Message"].as_str() {
+                Some(message) if message.starts_with("engine away since ") => Ok(execution),
+                _ => Err(execution),
+            }
+        })
     }
 
     /// The next event that `pick` takes.

@@ -28,6 +28,8 @@ impl Compute {
             | Message::Unknown { .. }
             | Message::Pulling { .. }
             | Message::Progress { .. }
+            | Message::EngineAway { .. }
+            | Message::EngineBack { .. }
             | Message::Outcome { .. } => {}
         }
     }
@@ -98,6 +100,8 @@ impl Compute {
                     state: ComputeState::Accepted,
                     timer: None,
                     accepted: desk.now,
+                    away: None,
+                    ran_in: None,
                 };
                 let phase = Phase::Bidding {
                     until: Deadline(desk.now.boot_ms + BID_MS),
@@ -144,6 +148,7 @@ impl Compute {
             let answer = how_it_stands(id, held);
             self.save(id, WriteKind::Promise);
             desk.tell(from, answer);
+            self.say_if_away(id, desk);
             self.start_ready(desk);
         } else {
             let answer = how_it_stands(id, held);

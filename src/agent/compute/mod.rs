@@ -7,8 +7,10 @@
 //! ```
 //! At most one activity per execution is in flight; `phase` says which. What the requester or the clock wants instead is
 //! the *wish*, a second field: a running activity is asked to stop and its completion awaited. The engine's absence is
-//! never an execution's failure: it waits in Reconciling until the engine is found, and the recovery table decides.
+//! never an execution's failure: it waits in Reconciling until the engine is found, and the recovery table decides;
+//! `away` shows it meanwhile.
 
+mod away;
 mod hear;
 mod images;
 mod progress;
@@ -401,7 +403,7 @@ impl Compute {
         if self
             .sweeping
             .values()
-            .any(|sweep| sweep.state != FoundState::Exited)
+            .any(|sweep| !matches!(sweep.state, FoundState::Exited | FoundState::CutOff))
         {
             return;
         }

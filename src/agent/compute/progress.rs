@@ -43,6 +43,7 @@ impl Compute {
         held.record.state = ComputeState::Running {
             container: container.clone(),
         };
+        held.record.ran_in = Some(desk.now.boot);
         // Adopted containers keep the timer that counts the time away.
         if held.record.timer.is_none() {
             held.record.timer = held

@@ -41,6 +41,8 @@ impl Compute {
                 },
                 timer: None,
                 accepted: now,
+                away: None,
+                ran_in: None,
             }));
         }
         lost

@@ -4,7 +4,7 @@ use super::rebuild::is_rebuilt;
 use super::{Compute, Held, LATE_CALL_MS, Phase, Sweep, Wish};
 use crate::agent::bidding::EngineView;
 use crate::agent::mail::Desk;
-use crate::agent::recovery::{Home, Remedy, remedy};
+use crate::agent::recovery::{Boot, Home, Remedy, remedy};
 use crate::agent::retry::Retry;
 use crate::agent::{Activity, ActivityId, Entry, Found, FoundState};
 use crate::model::{
@@ -69,14 +69,6 @@ impl Compute {
         self.find(desk);
     }
 
-    /// The engine does not answer. Activities in flight find out by themselves.
-    pub(crate) fn engine_away(&mut self, why: String, desk: &mut Desk<'_>) {
-        self.engine = EngineView::Away { why };
-        // The asks that waited for this news are answered with it.
-        self.found_at_ms = Some(desk.now.boot_ms);
-        self.hear_early_asks(desk);
-    }
-
     /// The engine answered: every execution whose container is in doubt gets its remedy, and what belongs to nothing
     /// is discarded.
     pub(crate) fn engine_found(
@@ -87,6 +79,7 @@ impl Compute {
         desk: &mut Desk<'_>,
     ) {
         self.engine = EngineView::Here(facts);
+        self.say_back(desk);
         let found: BTreeMap<ExecutionId, Found> = containers
             .into_iter()
             .map(|container| (container.execution.clone(), container))
@@ -151,7 +144,12 @@ impl Compute {
             true => Home::CutOff,
             false => Home::Known,
         };
-        let remedy = remedy(&held.record.state, found, home);
+        let ran_in = held.record.ran_in.unwrap_or(held.record.accepted.boot);
+        let boot = match ran_in == desk.now.boot && !is_rebuilt(&held.record) {
+            true => Boot::Same,
+            false => Boot::Other,
+        };
+        let remedy = remedy(&held.record.state, found, home, boot);
         match (remedy, held.wish) {
             (Remedy::Forget, _) => {
                 self.held.remove(id);
@@ -178,7 +176,7 @@ impl Compute {
                 self.queue.push_back(id.clone());
             }
             (Remedy::Run(container), _) => {
-                if found.is_some_and(|found| found.state == FoundState::Exited) {
+                if found.is_some_and(|found| found.state != FoundState::Running) {
                     // It ended while nobody looked: the time since then is not its own.
                     held.record.timer = None;
                 }
@@ -189,7 +187,10 @@ impl Compute {
                 self.begin_publish(id, container, output, desk)
             }
             (Remedy::Lost, Wish::Run) => {
-                let failure = if is_rebuilt(&held.record) {
+                let failure = if found.is_some() {
+                    let message = "its container was cut off, as by a restart of the board, and how it ended is not known";
+                    Failure::new(FailureKind::ContainerLost, message)
+                } else if is_rebuilt(&held.record) {
                     let message =
                         "the node's store was lost, and the engine has no container of it";
                     Failure::new(FailureKind::StoreLost, message)
@@ -207,7 +208,7 @@ impl Compute {
         }
     }
 
-    fn hear_early_asks(&mut self, desk: &mut Desk<'_>) {
+    pub(super) fn hear_early_asks(&mut self, desk: &mut Desk<'_>) {
         for (from, ask) in std::mem::take(&mut self.early_asks).into_values() {
             self.hear(&from, ask, desk);
         }

@@ -1,11 +1,11 @@
 //! What compute nodes say.
 
-use super::history::{change_state, note_execution, note_pull};
+use super::history::{change_state, note_engine, note_execution, note_pull};
 use super::{Requester, Wanted, advance};
 use crate::agent::mail::Desk;
 use crate::model::{
     BidVerdict, DesiredState, Execution, ExecutionId, ExecutionState, JobId, JobState, Message,
-    NodeId, Now, Outcome, PullNews, RejectReason, Resources, Topic, WriteKind,
+    NodeId, Now, Outcome, PullNews, RejectReason, Resources, Topic, UnixMs, WriteKind,
 };
 
 /// What is said of a job that has its first node.
@@ -45,6 +45,10 @@ impl Requester {
             }
             Message::Pulling { news, .. } => self.pulling(&job, &id, &news, desk.now),
             Message::Progress { state, .. } => self.progressed(&job, &id, state, desk),
+            Message::EngineAway { since, why, .. } => {
+                self.engine_away(&job, &id, since, &why, desk.now);
+            }
+            Message::EngineBack { .. } => self.engine_back(&job, &id, desk.now),
             Message::Unknown { .. } => self.unknown(&job, &id, desired, desk),
             Message::Outcome { outcome, .. } => {
                 self.ended(&job, &id, *outcome, desk);
@@ -203,6 +207,48 @@ impl Requester {
         self.save(job, WriteKind::RideAlong);
     }
 
+    /// The engine of its node is away. That is shown; the execution stands as it stood.
+    fn engine_away(
+        &mut self,
+        job: &JobId,
+        id: &ExecutionId,
+        since: Option<UnixMs>,
+        why: &str,
+        now: Now,
+    ) {
+        let Some(live) = self.jobs.get_mut(job) else {
+            return;
+        };
+        let text = match since {
+            Some(since) => format!("engine away since {since}: {why}"),
+            None => format!("engine away: {why}"),
+        };
+        let Some(execution) = live.execution_mut(id) else {
+            return;
+        };
+        if execution.state_message == text {
+            return;
+        }
+        let state = execution.state;
+        advance(execution, state, &text, now);
+        note_engine(&mut live.record, id, &text, now);
+        self.save(job, WriteKind::RideAlong);
+    }
+
+    /// It is back.
+    fn engine_back(&mut self, job: &JobId, id: &ExecutionId, now: Now) {
+        let Some(live) = self.jobs.get_mut(job) else {
+            return;
+        };
+        let Some(execution) = live.execution_mut(id) else {
+            return;
+        };
+        let state = execution.state;
+        advance(execution, state, "", now);
+        note_engine(&mut live.record, id, "The engine is back", now);
+        self.save(job, WriteKind::RideAlong);
+    }
+
     /// The node knows nothing of it: it lost the bid, which is made again, or there is nothing left to cancel.
     fn unknown(
         &mut self,
@@ -306,9 +352,10 @@ fn answer_about_the_past(from: &NodeId, message: &Message, desk: &mut Desk<'_>) 
             verdict: BidVerdict::Accepted,
             ..
         } => desk.tell(from, Message::RejectBid { execution }),
-        Message::Accepted { .. } | Message::Pulling { .. } | Message::Progress { .. } => {
-            desk.tell(from, Message::Cancel { execution })
-        }
+        Message::Accepted { .. }
+        | Message::Pulling { .. }
+        | Message::Progress { .. }
+        | Message::EngineAway { .. } => desk.tell(from, Message::Cancel { execution }),
         _ => {}
     }
 }

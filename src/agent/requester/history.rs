@@ -55,6 +55,16 @@ pub(super) fn note_pull(record: &mut JobRecord, id: &ExecutionId, news: &PullNew
     note_execution(record, id, Topic::Preparing, &news.to_string(), &[], now);
 }
 
+/// Adds an item about the engine that an execution needs, which has one at most: whoever reads on sees the latest news
+/// under a number of its own, and an engine that comes and goes for days pushes nothing else out.
+pub(super) fn note_engine(record: &mut JobRecord, id: &ExecutionId, message: &str, now: Now) {
+    record.history.retain(|item| {
+        item.topic != Topic::Engine
+            || !matches!(&item.level, HistoryLevel::Execution(execution) if execution == id)
+    });
+    note_execution(record, id, Topic::Engine, message, &[], now);
+}
+
 /// Moves the job to a state; a terminal one is never left.
 pub(super) fn change_state(record: &mut JobRecord, state: JobState, message: &str, now: Now) {
     let job = &mut record.job;

@@ -39,5 +39,6 @@ fn topic_word(topic: Topic) -> &'static str {
         Topic::Execution => "Execution",
         Topic::ExecutionTimeout => "Exec Timeout",
         Topic::Preparing => "Preparing",
+        Topic::Engine => "Engine",
     }
 }

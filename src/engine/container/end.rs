@@ -48,13 +48,17 @@ pub(super) async fn await_end(
         let pid = match state_of(&seen) {
             ContainerState::Exited(end) => return Ok(end),
             // Seen from a busy Podman after it had answered the start with success.
-            ContainerState::Created if unstarted < engine.patience.settle => {
+            ContainerState::Created | ContainerState::Interrupted
+                if unstarted < engine.patience.settle =>
+            {
                 Timer::after(pause).await;
                 unstarted += pause;
                 pause = (pause * 2).min(engine.patience.suspicion);
                 continue;
             }
-            ContainerState::Created => return Err(never_started(&seen)),
+            ContainerState::Created | ContainerState::Interrupted => {
+                return Err(never_started(&seen));
+            }
             ContainerState::Running { pid } => pid,
         };
         // No pid: between its start and its pid, or between its end and the engine's notice of it. No such process: the

@@ -36,12 +36,16 @@ use super::{
     LogExtent, LogStream, MadeFrom, container_name,
 };
 use crate::model::{ContainerId, ExecutionId, ImageRemoval, JobId, NodeId, PullProgress};
+use async_channel::{Receiver, Sender};
+use async_io::Async;
 use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
-use futures_lite::AsyncRead;
+use futures_lite::{AsyncRead, FutureExt};
 use http::{Call, Reply, encoded, words};
 use hyper::Method;
 use outgoing::Outgoing;
+use rustix::fd::OwnedFd;
 use search::Candidate;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,6 +58,8 @@ pub struct ContainerEngine {
     patience: Patience,
     end_watch: EndWatch,
     known: Mutex<Known>,
+    /// One nudge at most: that the engine went or came since it was last waited for.
+    changes: (Sender<()>, Receiver<()>),
 }
 
 /// What the last calls taught us.
@@ -61,6 +67,8 @@ pub struct ContainerEngine {
 struct Known {
     /// The engine that answered last; `None` before the first and after a call that found it away.
     profile: Option<Arc<EngineProfile>>,
+    /// The process that answered then, if it can be watched.
+    process: Option<Arc<Async<OwnedFd>>>,
     /// Where an engine answered once in this life.
     place: Option<Candidate>,
 }
@@ -80,6 +88,7 @@ impl ContainerEngine {
             patience,
             end_watch: EndWatch::default(),
             known: Mutex::default(),
+            changes: async_channel::bounded(1),
         }
     }
 
@@ -106,12 +115,16 @@ impl ContainerEngine {
             }
             known.place.clone()
         };
-        let profile = match place {
+        let opened = match place {
             Some(place) => session::open_first(&[place], &self.patience).await?,
             None => session::open_first(&self.candidates, &self.patience).await?,
         };
-        let profile = Arc::new(profile);
+        let profile = Arc::new(opened.profile);
         let mut known = self.known();
+        if known.place.is_some() {
+            self.nudge();
+        }
+        known.process = opened.process.map(Arc::new);
         known.place = Some(Candidate {
             path: profile.socket.clone(),
             origin: profile.socket_origin.clone(),
@@ -126,10 +139,35 @@ impl ContainerEngine {
         if let Err(error) = &result
             && error.is_away()
             && !matches!(error, EngineError::NoDescriptor { .. })
+            && self.known().profile.take().is_some()
         {
-            self.known().profile = None;
+            self.nudge();
         }
         result
+    }
+
+    /// Tells whoever waits that the engine may have gone or come.
+    fn nudge(&self) {
+        // Full: a nudge is waiting already.
+        let _ = self.changes.0.try_send(());
+    }
+
+    async fn change(&self) {
+        let process = self.known().process.clone();
+        let ended = async {
+            match &process {
+                Some(process) => process::ended(process).await,
+                None => std::future::pending().await,
+            }
+            // It is asked anew what it is, and the next one is watched.
+            let mut known = self.known();
+            (known.profile, known.process) = (None, None);
+        };
+        let nudged = async {
+            // This end holds the other one.
+            let _ = self.changes.1.recv().await;
+        };
+        nudged.or(ended).await;
     }
 
     /// One call to the engine, in the version that was agreed. A reply with a status of 400 or more is `Refused`. If the
@@ -451,6 +489,7 @@ fn missing_container(error: EngineError, id: &ContainerId) -> EngineError {
 /// when that was.
 fn state_of(seen: &Inspect) -> ContainerState {
     match seen.state.status.as_str() {
+        "created" | "configured" if seen.state.has_started() => ContainerState::Interrupted,
         "created" | "configured" | "initialized" => ContainerState::Created,
         "exited" | "dead" | "removing" => ContainerState::Exited(end_of(seen)),
         "stopped" if seen.state.has_finished() => ContainerState::Exited(end_of(seen)),
@@ -471,6 +510,10 @@ fn end_of(seen: &Inspect) -> ContainerEnd {
 }
 
 impl Engine for ContainerEngine {
+    fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.change())
+    }
+
     fn connect(&self) -> EngineFuture<'_, EngineProfile> {
         Box::pin(async { Ok(EngineProfile::clone(&*self.profile().await?)) })
     }

@@ -1,13 +1,15 @@
-//! The container's first process, as this program can see it.
+//! Processes, as this program can see them: a container's first one, and the engine's.
 
 use super::bounds::BODY_MAX;
 use async_io::Async;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
+use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::net::UnixStream;
 
 /// What became of an attempt to watch a process.
 pub(super) enum Watch {
@@ -51,6 +53,14 @@ pub(super) fn watch(pid: u32, container: &str) -> Watch {
 fn has_ended(process: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(process, PollFlags::IN)];
     poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// The process that answers at the other end of a socket, if it can be watched. One that was handed its socket by an init
+/// system is not seen: the socket is the init system's, and takes calls while the engine sleeps.
+pub(super) fn at_other_end(stream: &Async<UnixStream>) -> Option<Async<OwnedFd>> {
+    let peer = socket_peercred(stream.get_ref()).ok()?.pid;
+    let process = pidfd_open(peer, PidfdFlags::empty()).ok()?;
+    Async::new_nonblocking(process).ok()
 }
 
 /// Waits for the end of a watched process.

@@ -6,11 +6,21 @@ use super::super::{
 use super::Patience;
 use super::bounds::{API_FLOOR, API_MAX, BODY_MAX};
 use super::http::{self, Call, words};
+use super::process;
 use super::search::Candidate;
 use super::wire::Info;
+use async_io::Async;
 use hyper::Method;
+use rustix::fd::OwnedFd;
 use rustix::process::{Resource, getrlimit};
 use std::path::PathBuf;
+
+/// An engine that answers.
+pub(super) struct Opened {
+    pub(super) profile: EngineProfile,
+    /// The process that answers, if it can be watched.
+    pub(super) process: Option<Async<OwnedFd>>,
+}
 
 /// Tries `candidates` in order and returns the first engine that answers.
 ///
@@ -19,13 +29,16 @@ use std::path::PathBuf;
 pub(super) async fn open_first(
     candidates: &[Candidate],
     patience: &Patience,
-) -> Result<EngineProfile, EngineError> {
+) -> Result<Opened, EngineError> {
     let mut skipped = Vec::new();
     for candidate in candidates {
         let (reason, permission) = match &candidate.unusable {
             Some(reason) => (reason.clone(), None),
             None => match open(candidate, patience).await {
-                Ok(profile) => return Ok(EngineProfile { skipped, ..profile }),
+                Ok(mut opened) => {
+                    opened.profile.skipped = skipped;
+                    return Ok(opened);
+                }
                 Err(error) if candidates.len() == 1 => return Err(error),
                 Err(error) => (reason(&error), error.permission().map(str::to_owned)),
             },
@@ -56,17 +69,15 @@ fn reason(error: &EngineError) -> String {
     }
 }
 
-async fn open(candidate: &Candidate, patience: &Patience) -> Result<EngineProfile, EngineError> {
+async fn open(candidate: &Candidate, patience: &Patience) -> Result<Opened, EngineError> {
     let socket = &candidate.path;
     let ping = Call::new("ping", Method::GET, "/_ping".to_owned(), patience.ping);
-    let reply = http::send(
-        http::connect(socket, patience.connect).await?,
-        ping,
-        "/_ping",
-    )
-    .await?
-    .expect(&[200])
-    .await?;
+    let stream = http::connect(socket, patience.connect).await?;
+    let process = process::at_other_end(&stream);
+    let reply = http::send(stream, ping, "/_ping")
+        .await?
+        .expect(&[200])
+        .await?;
     let newest = reply
         .header("Api-Version")
         .map(words)
@@ -106,7 +117,7 @@ async fn open(candidate: &Candidate, patience: &Patience) -> Result<EngineProfil
     let cgroup_version = info.cgroup_version.parse().unwrap_or(0);
     // Without root, limits are "not supported and ignored" on cgroup v1, whatever the flags say.
     let limits_work = !(rootless && cgroup_version == 1);
-    Ok(EngineProfile {
+    let profile = EngineProfile {
         kind,
         version: words(&info.server_version),
         api_version,
@@ -123,7 +134,8 @@ async fn open(candidate: &Candidate, patience: &Patience) -> Result<EngineProfil
         platform: Platform::new(&words(&info.os_type), &words(&info.architecture), ""),
         hard_limits: own_hard_limits(),
         image_dir: Some(PathBuf::from(info.docker_root_dir)).filter(|dir| dir.is_absolute()),
-    })
+    };
+    Ok(Opened { profile, process })
 }
 
 /// The smaller of our newest version and the engine's; `None` if that is below our oldest.

@@ -157,10 +157,20 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Whether a time of its end is given; Go writes the year 1 for none.
-    pub(super) fn has_finished(&self) -> bool {
-        !self.finished_at.is_empty() && !self.finished_at.starts_with("0001-")
+    /// Whether a time of its start is given.
+    pub(super) fn has_started(&self) -> bool {
+        is_time(&self.started_at)
     }
+
+    /// Whether a time of its end is given.
+    pub(super) fn has_finished(&self) -> bool {
+        is_time(&self.finished_at)
+    }
+}
+
+/// Go writes the year 1 for none.
+fn is_time(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with("0001-")
 }
 
 /// What it was made with.

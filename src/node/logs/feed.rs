@@ -161,7 +161,9 @@ impl Feed {
             .map_err(broken)?;
         let container = found.first().ok_or(LogBreak::NoContainer)?;
         let extent = match engine.inspect(container).await.map_err(broken)? {
-            ContainerState::Created => return Err(LogBreak::NoContainer),
+            ContainerState::Created | ContainerState::Interrupted => {
+                return Err(LogBreak::NoContainer);
+            }
             ContainerState::Running { .. } => self.request.extent,
             ContainerState::Exited(_) => LogExtent::Present,
         };

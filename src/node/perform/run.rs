@@ -33,8 +33,8 @@ pub(super) async fn run(
     };
     let (end, cause) = match state {
         ContainerState::Exited(end) => (end, StopCause::Itself),
-        ContainerState::Created | ContainerState::Running { .. } => {
-            if state == ContainerState::Created {
+        ContainerState::Created | ContainerState::Interrupted | ContainerState::Running { .. } => {
+            if !matches!(state, ContainerState::Running { .. }) {
                 if entry == Entry::Found {
                     check_platform(tools, container).await?;
                 }

@@ -268,11 +268,15 @@ impl Container {
             ("running", ShownPid::Unknown) => i32::MAX - 7,
             _ => pid,
         };
+        let started = match status {
+            "created" => "0001-01-01T00:00:00Z",
+            _ => "2026-11-24T23:33:11.317508155Z",
+        };
         json!({
             "Id": self.id, "Name": format!("/{}", self.name), "Image": self.body["Image"], "LogPath": "",
             "State": {
                 "Status": status, "Running": status == "running", "Pid": pid, "ExitCode": exit_code,
-                "OOMKilled": false, "Error": "", "StartedAt": "2026-11-24T23:33:11.317508155Z",
+                "OOMKilled": false, "Error": "", "StartedAt": started,
             },
             "Config": { "Labels": self.body["Labels"], "Image": self.body["Image"] },
             "HostConfig": { "Memory": self.body["HostConfig"]["Memory"].as_u64().unwrap_or(0) },
