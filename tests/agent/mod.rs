@@ -4,6 +4,7 @@
 
 mod absence;
 mod bench;
+mod delivery;
 mod engine_away;
 mod found;
 mod health;

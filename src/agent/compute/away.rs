@@ -33,7 +33,7 @@ impl Compute {
             | Phase::Preparing { .. }
             | Phase::Running { .. }
             | Phase::Publishing { .. } => {}
-            Phase::Bidding { .. } | Phase::Ended { .. } | Phase::Discarding { .. } => return,
+            Phase::Bidding { .. } | Phase::Ended | Phase::Discarding { .. } => return,
         }
         let is_new = held.record.away.is_none();
         let since = *held.record.away.get_or_insert(desk.now);

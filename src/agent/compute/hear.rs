@@ -212,7 +212,7 @@ impl Compute {
                     });
                 }
             }
-            Phase::Ended { .. } | Phase::Discarding { .. } => {
+            Phase::Ended | Phase::Discarding { .. } => {
                 let answer = how_it_stands(id, held);
                 desk.tell(from, answer);
             }
@@ -229,7 +229,7 @@ impl Compute {
         else {
             return;
         };
-        let (Phase::Ended { .. }, ComputeState::Ended { delivery, .. }) =
+        let (Phase::Ended, ComputeState::Ended { delivery, .. }) =
             (&held.phase, &mut held.record.state)
         else {
             return;
@@ -237,6 +237,7 @@ impl Compute {
         *delivery = Delivery::Acknowledged;
         held.phase = Phase::Discarding { step };
         self.save(id, WriteKind::RideAlong);
+        self.delivered(id, from, desk);
         desk.begin(
             ActivityId {
                 execution: id.clone(),

@@ -11,6 +11,7 @@
 //! `away` shows it meanwhile.
 
 mod away;
+mod delivery;
 mod hear;
 mod images;
 mod progress;
@@ -22,7 +23,6 @@ use super::bidding::EngineView;
 use super::mail::Desk;
 use super::pressure::{self, READING_FRESH_MS};
 use super::retention::Retention;
-use super::retry::Retry;
 use super::{
     Activity, ActivityId, AgentConfig, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes,
 };
@@ -31,6 +31,7 @@ use crate::model::{
     ExecutionRecord, Failure, ImageRemoval, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome,
     Prunable, PruneMode, PulledImages, RunOutput, Timer, Write, WriteKind,
 };
+use delivery::Outbox;
 use images::Images;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -83,6 +84,8 @@ pub(crate) struct Compute {
     spare_at: Option<Deadline>,
     images: Images,
     retention: Retention<String>,
+    /// Outcomes that are not acknowledged, by requester.
+    outboxes: BTreeMap<NodeId, Outbox>,
     ended: BTreeSet<ExecutionId>,
     ended_order: VecDeque<ExecutionId>,
     /// Executions of this node's own jobs that jobs.db does not hold.
@@ -120,8 +123,8 @@ enum Phase {
     Running { step: u64, container: ContainerId },
     /// `Publish` is in flight.
     Publishing { step: u64, output: RunOutput },
-    /// Ended; the outcome is said until it is acknowledged.
-    Ended { retry: Retry },
+    /// Ended; the outcome is in its requester's outbox until it is acknowledged.
+    Ended,
     /// Acknowledged; `Discard` is in flight.
     Discarding { step: u64 },
 }
@@ -148,7 +151,7 @@ impl Phase {
             Self::Preparing { .. } => "preparing",
             Self::Running { .. } => "running",
             Self::Publishing { .. } => "publishing",
-            Self::Ended { .. } => "ended",
+            Self::Ended => "ended",
             Self::Discarding { .. } => "discarding",
         }
     }
@@ -159,9 +162,7 @@ impl Phase {
             | Self::Running { step, .. }
             | Self::Publishing { step, .. }
             | Self::Discarding { step } => Some(*step),
-            Self::Bidding { .. } | Self::Queued | Self::Reconciling { .. } | Self::Ended { .. } => {
-                None
-            }
+            Self::Bidding { .. } | Self::Queued | Self::Reconciling { .. } | Self::Ended => None,
         }
     }
 }
@@ -224,6 +225,7 @@ impl Compute {
             spare_at: None,
             images: Images::new(config.image_low_water),
             retention: Retention::new(config.retention),
+            outboxes: BTreeMap::new(),
             ended: BTreeSet::new(),
             ended_order: VecDeque::new(),
             orphans: BTreeSet::new(),
@@ -263,7 +265,7 @@ impl Compute {
         }
         for held in self.held.values() {
             *census.executions.entry(held.phase.word()).or_default() += 1;
-            census.outbox += u64::from(matches!(held.phase, Phase::Ended { .. }));
+            census.outbox += u64::from(matches!(held.phase, Phase::Ended));
         }
         census.ended.clone_from(&self.ended_by);
     }
@@ -466,24 +468,16 @@ impl Compute {
         };
         *self.ended_by.entry(word).or_default() += 1;
         held.record.state = ComputeState::Ended {
-            outcome: outcome.clone(),
+            outcome,
             delivery: Delivery::Pending,
             ended: desk.now.wall,
         };
-        held.phase = Phase::Ended {
-            retry: Retry::start(desk.now),
-        };
+        held.phase = Phase::Ended;
         let requester = held.record.requester.clone();
         self.queue.retain(|queued| queued != id);
         self.capacity.release(id);
         self.save(id, WriteKind::Promise);
-        desk.tell(
-            &requester,
-            Message::Outcome {
-                execution: id.clone(),
-                outcome: Box::new(outcome),
-            },
-        );
+        self.deliver(id, &requester, desk);
         self.start_ready(desk);
     }
 

@@ -5,7 +5,6 @@ use super::{Compute, Held, LATE_CALL_MS, Phase, Sweep, Wish};
 use crate::agent::bidding::EngineView;
 use crate::agent::mail::Desk;
 use crate::agent::recovery::{Boot, Home, Remedy, remedy};
-use crate::agent::retry::Retry;
 use crate::agent::{Activity, ActivityId, Entry, Found, FoundState};
 use crate::model::{
     ComputeState, Deadline, EndedExecution, EngineFacts, ExecutionId, ExecutionRecord, Failure,
@@ -35,16 +34,7 @@ impl Compute {
             let id = record.id.clone();
             record.timer = record.timer.map(|timer| timer.rebase(desk.now));
             let phase = match &record.state {
-                ComputeState::Ended { outcome, .. } => {
-                    let message = Message::Outcome {
-                        execution: id.clone(),
-                        outcome: Box::new(outcome.clone()),
-                    };
-                    desk.tell(&record.requester, message);
-                    Phase::Ended {
-                        retry: Retry::start(desk.now),
-                    }
-                }
+                ComputeState::Ended { .. } => Phase::Ended,
                 ComputeState::Accepted if orphans.contains(&id) => {
                     Phase::Reconciling { after: self.finds }
                 }
@@ -64,6 +54,7 @@ impl Compute {
             };
             self.held.insert(id, Held::new(record, phase, desk.now));
         }
+        self.deliver_again(desk);
         self.orphans = orphans;
         self.late_at = Some(Deadline(desk.now.boot_ms + LATE_CALL_MS));
         self.find(desk);
@@ -200,11 +191,8 @@ impl Compute {
                 };
                 self.fail(id, failure, None, desk);
             }
-            (Remedy::Deliver, _) => {
-                held.phase = Phase::Ended {
-                    retry: Retry::start(desk.now),
-                }
-            }
+            // In its outbox since it ended.
+            (Remedy::Deliver, _) => held.phase = Phase::Ended,
         }
     }
 

@@ -3,14 +3,13 @@
 use super::{Compute, Phase, Wish};
 use crate::agent::mail::Desk;
 use crate::agent::{ActivityId, Output};
-use crate::model::{ComputeState, Deadline, ExecutionId, Failure, FailureKind, Message};
+use crate::model::{Deadline, ExecutionId, Failure, FailureKind};
 
 impl Compute {
     /// When `timeout` is due next, if ever.
     pub(crate) fn next_deadline(&self) -> Option<Deadline> {
         let held = self.held.values().filter_map(|held| match &held.phase {
             Phase::Bidding { until } => Some(*until),
-            Phase::Ended { retry } => Some(retry.at()),
             Phase::Queued => held.patience.map(|timer| timer.deadline()),
             Phase::Running { .. } if held.wish == Wish::Run => {
                 held.record.timer.map(|timer| timer.deadline())
@@ -19,9 +18,11 @@ impl Compute {
             | Phase::Preparing { .. }
             | Phase::Running { .. }
             | Phase::Publishing { .. }
+            | Phase::Ended
             | Phase::Discarding { .. } => None,
         });
-        held.chain(self.find_at)
+        held.chain(self.next_delivery())
+            .chain(self.find_at)
             .chain(self.late_at)
             .chain(self.spare_at)
             .min()
@@ -39,25 +40,12 @@ impl Compute {
         if self.spare_at.is_some_and(|at| at <= now) {
             self.start_ready(desk);
         }
+        self.tell_again(desk);
         let mut impatient: Vec<ExecutionId> = Vec::new();
         for (id, held) in &mut self.held {
             match &mut held.phase {
                 Phase::Queued if held.patience.is_some_and(|timer| timer.is_due(desk.now)) => {
                     impatient.push(id.clone());
-                }
-                Phase::Ended { retry } => {
-                    if retry.is_due(desk.now)
-                        && let ComputeState::Ended { outcome, .. } = &held.record.state
-                    {
-                        let outcome = Box::new(outcome.clone());
-                        desk.tell(
-                            &held.record.requester,
-                            Message::Outcome {
-                                execution: id.clone(),
-                                outcome,
-                            },
-                        );
-                    }
                 }
                 Phase::Running { step, .. } => {
                     let is_due = held
@@ -79,6 +67,7 @@ impl Compute {
                 | Phase::Reconciling { .. }
                 | Phase::Preparing { .. }
                 | Phase::Publishing { .. }
+                | Phase::Ended
                 | Phase::Discarding { .. } => {}
             }
         }
