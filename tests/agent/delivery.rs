@@ -44,7 +44,7 @@ fn backlog(count: u64) -> Bench {
 }
 
 fn name(number: u64) -> String {
-    format!("e-{:03}", (number * 7) % 100)
+    format!("e-{:03}", (number * 37) % 100)
 }
 
 fn run(bench: &mut Bench, id: &str) -> Turn {

@@ -155,6 +155,19 @@ fn a_create_whose_reply_was_lost_is_found_by_the_next() {
     }
 }
 
+/// A node was killed while Docker made a container. The next one found its name taken and no container of that name, and
+/// failed the job.
+#[test]
+fn a_create_that_finds_its_name_taken_by_what_is_not_shown_yet_is_made_again() {
+    let engine = ScriptedEngine::start();
+    engine.image("a", Play::default());
+    let taken = Fault::Status(409, "Conflict. The container name is already in use");
+    engine.fault(Endpoint::Create, taken, Times::Once);
+    let created = run(engine.client().create(&spec("1", "a"))).unwrap();
+    assert_eq!(engine.containers().len(), 1);
+    assert!(run(engine.client().inspect(&created.id)).is_ok());
+}
+
 #[test]
 fn a_container_that_was_started_is_not_handed_out_again() {
     let engine = ScriptedEngine::start();

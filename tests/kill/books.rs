@@ -29,6 +29,7 @@ struct Entry {
 /// The submission of an order, the same each time.
 pub(super) fn submission(order: &Order) -> Value {
     let mut submission = shell(&order.line);
+    submission["Job"]["Tasks"][0]["Engine"]["Params"]["Image"] = json!(order.image);
     submission["Job"]["Name"] = json!(order.name);
     submission["IdempotencyToken"] = json!(order.name);
     submission

@@ -20,7 +20,7 @@ pub(super) fn begin(dir: &Path, socket: &Path) -> Running {
     let (dir, socket) = (dir.display().to_string(), socket.display().to_string());
     let places = ["--data-dir", &dir, "--engine-socket", &socket];
     let ports = ["--api-port=0", "--port=0", "--swarm-host=127.0.0.1"];
-    let mut words = vec!["serve", "--image-pull=never", "--log-level=debug"];
+    let mut words = vec!["serve", "--log-level=debug"];
     words.extend(places);
     words.extend(ports);
     Program::new(&words).start()

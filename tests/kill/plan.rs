@@ -1,5 +1,6 @@
 //! What happens in a round, drawn from its seed.
 
+use crate::support::jobs::IMAGE;
 use crate::support::seed::Seed;
 use crate::support::tap::{Call, Side};
 use std::time::Duration;
@@ -8,10 +9,12 @@ use std::time::Duration;
 const JOBS: u64 = 3;
 
 /// The moments at which a node is killed, each as often as the others.
-const MOMENTS: [Moment; 12] = [
+const MOMENTS: [Moment; 14] = [
     Moment::Submitting,
     Moment::Acknowledged,
     Moment::Engine(Call::Image, Side::Answered),
+    Moment::Engine(Call::Pull, Side::Sent),
+    Moment::Engine(Call::Pull, Side::Answered),
     Moment::Engine(Call::Create, Side::Sent),
     Moment::Engine(Call::Create, Side::Answered),
     Moment::Engine(Call::Start, Side::Sent),
@@ -56,6 +59,8 @@ pub(super) struct Plan {
 pub(super) struct Order {
     /// Also its idempotency token.
     pub(super) name: String,
+    /// The image of the tests, or one that is pulled.
+    pub(super) image: String,
     pub(super) line: String,
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -66,7 +71,7 @@ pub(super) struct Order {
 
 impl Plan {
     pub(super) fn draw(seed: u64) -> Self {
-        // The moment by turns, so that every run of a dozen rounds has each.
+        // The moment by turns, so that every run of some rounds has each.
         let moment = MOMENTS[usize::try_from(seed % MOMENTS.len() as u64).unwrap()];
         let mut seed_of_all = Seed::new(seed);
         let drawn = &mut seed_of_all;
@@ -101,6 +106,7 @@ impl Order {
             "echo {name} begins; {pause}echo {name} warns >&2; echo {name} ends; exit {exit_code}"
         );
         Self {
+            image: IMAGE.to_owned(),
             line,
             stdout: format!("{name} begins\n{name} ends\n"),
             stderr: format!("{name} warns\n"),

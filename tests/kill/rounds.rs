@@ -4,9 +4,10 @@ use super::books::{Books, submission};
 use super::life::{self, Life};
 use super::plan::{Moment, Plan};
 use super::seen::{Seen, find, id_of, listen, pass_time, submit, watch};
-use crate::support::engines::Real;
+use crate::support::engines::{Real, on_real_engines};
 use crate::support::http::Answer;
 use crate::support::jobs::IMAGE;
+use crate::support::registry::{Answers, Built, Registry};
 use crate::support::tap::{Call, Side, Tap};
 use crate::support::wait;
 use std::collections::BTreeSet;
@@ -18,8 +19,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Rounds in the usual run and in the full one.
-const ROUNDS: (u64, u64) = (30, 300);
+/// Rounds on each engine in the usual run and in the full one.
+const ROUNDS: (u64, u64) = (50, 500);
+
+/// How many rounds on each engine, as `scripts/crash --kill` sets it.
+const ROUNDS_VARIABLE: &str = "CODLING_KILL_ROUNDS";
 
 /// A round's seed; set, it is the seed of the first round, so that the one that failed comes first.
 const SEED_VARIABLE: &str = "CODLING_TEST_SEED";
@@ -28,13 +32,18 @@ const SEED_VARIABLE: &str = "CODLING_TEST_SEED";
 struct Rig {
     dir: PathBuf,
     tap: Tap,
+    registry: Registry,
     life: Option<Life>,
     books: Books,
 }
 
-#[test]
-fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_nothing_is_left_over()
-{
+on_real_engines! {
+    whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_nothing_is_left_over,
+}
+
+fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_nothing_is_left_over(
+    on: Real,
+) {
     let first_seed = match std::env::var(SEED_VARIABLE) {
         Ok(seed) => seed.parse().expect("a number"),
         Err(_) => SystemTime::now()
@@ -42,20 +51,29 @@ fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_not
             .expect("this machine's clock is set")
             .as_secs(),
     };
-    let full = std::env::var_os("CODLING_TEST_FULL").is_some();
-    let rounds = if full { ROUNDS.1 } else { ROUNDS.0 };
+    let rounds = match (
+        std::env::var(ROUNDS_VARIABLE),
+        std::env::var_os("CODLING_TEST_FULL"),
+    ) {
+        (Ok(rounds), _) => rounds.parse().expect("a number"),
+        (Err(_), Some(_)) => ROUNDS.1,
+        (Err(_), None) => ROUNDS.0,
+    };
     let scratch = tempfile::tempdir().unwrap();
-    let bystanders = Bystanders::start();
-    let volumes = Real::Podman.command(&["volume", "ls", "--quiet"]);
+    let bystanders = Bystanders::start(on);
+    let volumes = on.command(&["volume", "ls", "--quiet"]);
 
     let mut rig = Rig {
         dir: scratch.path().join("node"),
-        tap: Tap::start(scratch.path(), Real::Podman.socket()),
+        tap: Tap::start(scratch.path(), on.socket()),
+        registry: Registry::start(),
         life: None,
         books: Books::default(),
     };
+    let mut pulled = Vec::new();
     for seed in first_seed..first_seed + rounds {
-        let plan = Plan::draw(seed);
+        let plan = rig.plan(seed);
+        pulled.extend(plan.jobs.iter().map(|order| order.image.clone()));
         let played = catch_unwind(AssertUnwindSafe(|| rig.play(&plan)));
         if played.is_err() {
             let words = rig.life.as_ref().map(|life| life.last_words(40));
@@ -66,23 +84,40 @@ fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_not
         }
     }
     let life = rig.life.take().expect("a node runs");
-    Real::Podman.until_no_container_of(&life.id);
+    on.until_no_container_of(&life.id);
     rig.books.close(&life, &rig.tap.counts());
     let ended = life.end(rustix::process::Signal::TERM);
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert_eq!(
-        Real::Podman.command(&["volume", "ls", "--quiet"]),
+        on.command(&["volume", "ls", "--quiet"]),
         volumes,
         "volumes as before"
     );
-    let stored = Real::Podman.stored_names();
+    let stored = on.stored_names();
     for execution in rig.books.executions() {
         assert!(!stored.contains(&execution), "left in storage:\n{stored}");
     }
     bystanders.are_untouched();
+    pulled.retain(|image| image != IMAGE);
+    for image in pulled {
+        on.command(&["rmi", "--force", &image]);
+    }
 }
 
 impl Rig {
+    /// What happens in a round. Where it is about pulls, each of its jobs has an image that no engine has seen.
+    fn plan(&self, seed: u64) -> Plan {
+        let mut plan = Plan::draw(seed);
+        if matches!(plan.moment, Moment::Engine(Call::Pull, _)) {
+            for order in &mut plan.jobs {
+                self.registry
+                    .serve(&order.name, Answers::Image(Built::Here));
+                order.image = self.registry.name(&order.name);
+            }
+        }
+        plan
+    }
+
     fn start(&self) -> Life {
         Life::start(&self.dir, &self.tap.socket)
     }
@@ -184,13 +219,14 @@ fn await_moment(
 
 /// Containers on the same engine that are not this node's.
 struct Bystanders {
+    on: Real,
     ids: BTreeSet<String>,
     seen: String,
 }
 
 impl Bystanders {
     /// One of another node, and one that somebody made by hand.
-    fn start() -> Self {
+    fn start(on: Real) -> Self {
         let other_node: &[&str] = &[
             "--label=codling.node=12D3KooWAnotherNode",
             "--label=codling.job=j-of-another-node",
@@ -200,33 +236,36 @@ impl Bystanders {
             let mut words = vec!["run", "--detach", "--network=none"];
             words.extend(labels);
             words.extend([IMAGE, "sleep", "86400"]);
-            Real::Podman.command(&words).trim().to_owned()
+            on.command(&words).trim().to_owned()
         };
         let ids = BTreeSet::from([run(other_node), run(&[])]);
-        let seen = look(&ids);
-        Self { ids, seen }
+        let seen = look(on, &ids);
+        Self { on, ids, seen }
     }
 
     #[track_caller]
     fn are_untouched(&self) {
-        assert_eq!(look(&self.ids), self.seen);
+        assert_eq!(look(self.on, &self.ids), self.seen);
     }
 }
 
 impl Drop for Bystanders {
     fn drop(&mut self) {
-        let mut words = vec!["rm", "--force", "--time=0"];
-        words.extend(self.ids.iter().map(String::as_str));
-        Real::Podman.command(&words);
+        // Killed first: Podman would ask them to end, which they ignore for ten seconds.
+        for verbs in [&["kill"][..], &["rm", "--force"]] {
+            let mut words = verbs.to_vec();
+            words.extend(self.ids.iter().map(String::as_str));
+            self.on.command(&words);
+        }
     }
 }
 
 /// What would change if somebody stopped, restarted or removed one of them.
-fn look(ids: &BTreeSet<String>) -> String {
+fn look(on: Real, ids: &BTreeSet<String>) -> String {
     let format = "{{.Id}} {{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}";
     let mut words = vec!["container", "inspect", "--format", format];
     words.extend(ids.iter().map(String::as_str));
-    let seen = Real::Podman.command(&words);
+    let seen = on.command(&words);
     assert_eq!(seen.matches(" running ").count(), ids.len(), "{seen}");
     seen
 }

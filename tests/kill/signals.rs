@@ -4,6 +4,7 @@ use super::books::{is_terminal, path_of, submission};
 use super::life::{Life, begin};
 use super::plan::Order;
 use crate::support::engines::Real;
+use crate::support::jobs::IMAGE;
 use crate::support::wait;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -14,6 +15,7 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 
 fn order(name: &str) -> Order {
     Order {
+        image: IMAGE.to_owned(),
         name: name.to_owned(),
         line: "echo begins; sleep 3; echo ends; exit 5".to_owned(),
         stdout: "begins\nends\n".to_owned(),

@@ -8,6 +8,7 @@ use super::life::Life;
 use super::plan::Order;
 use super::seen::{Seen, find, id_of, listen, pass_time, submit, watch};
 use crate::support::engines::Real;
+use crate::support::jobs::IMAGE;
 use crate::support::tap::{Call, Side, Tap};
 use crate::support::wait;
 use rustix::process::Signal;
@@ -86,6 +87,7 @@ fn run(command: &str, words: &[&str], paths: &[&Path]) {
 
 fn order(name: &str, pause: &str) -> Order {
     Order {
+        image: IMAGE.to_owned(),
         name: name.to_owned(),
         line: format!("echo begins; {pause}echo warns >&2; echo ends; exit 7"),
         stdout: "begins\nends\n".to_owned(),

@@ -16,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Image,
+    Pull,
     Create,
     Start,
     Output,
@@ -206,6 +207,7 @@ fn classify(head: &str) -> Call {
     let has = |part: &str| line.contains(part);
     match line.split(' ').next() {
         Some("GET") if has("/images/") => Call::Image,
+        Some("POST") if has("/images/create?") => Call::Pull,
         Some("POST") if has("/containers/create?") => Call::Create,
         Some("POST") if has("/start ") => Call::Start,
         Some("GET") if has("/logs?") => Call::Output,

@@ -37,7 +37,7 @@ use super::{
 };
 use crate::model::{ContainerId, ExecutionId, ImageRemoval, JobId, NodeId, PullProgress};
 use async_channel::{Receiver, Sender};
-use async_io::Async;
+use async_io::{Async, Timer};
 use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
 use futures_lite::{AsyncRead, FutureExt};
 use http::{Call, Reply, encoded, words};
@@ -296,35 +296,52 @@ impl ContainerEngine {
             }
         })?;
         let path = format!("/containers/create?name={}", encoded(&name));
-        let call = Call::new(
-            "create the container",
-            Method::POST,
-            path,
-            self.patience.change,
-        );
-        match self.call(call.with_body(Outgoing::Json(body.into()))).await {
-            Ok(reply) => {
-                let made: CreateReply = self.note(reply.json(BODY_MAX).await)?;
-                let warnings = made
-                    .warnings
-                    .iter()
-                    .take(WARNINGS_MAX)
-                    .map(|warning| words(warning))
-                    .collect();
-                Ok(Created {
-                    id: known_id(made.id)?,
-                    warnings,
-                })
+        let mut pause = SETTLE_PAUSE;
+        let mut waited = Duration::ZERO;
+        loop {
+            let call = Call::new(
+                "create the container",
+                Method::POST,
+                path.clone(),
+                self.patience.change,
+            );
+            match self
+                .call(call.with_body(Outgoing::Json(body.clone().into())))
+                .await
+            {
+                Ok(reply) => {
+                    let made: CreateReply = self.note(reply.json(BODY_MAX).await)?;
+                    let warnings = made
+                        .warnings
+                        .iter()
+                        .take(WARNINGS_MAX)
+                        .map(|warning| words(warning))
+                        .collect();
+                    return Ok(Created {
+                        id: known_id(made.id)?,
+                        warnings,
+                    });
+                }
+                Err(EngineError::Refused {
+                    status, message, ..
+                }) if status == 409 || (status >= 500 && message.contains("already in use")) => {
+                    match self.reuse(spec, name.clone()).await {
+                        // Docker takes the name before it shows the container: a create of an earlier life is under way.
+                        Err(EngineError::NoSuchContainer { .. })
+                            if waited < self.patience.settle => {}
+                        result => return result,
+                    }
+                }
+                Err(EngineError::Refused { status: 404, .. }) => {
+                    return Err(EngineError::NoSuchImage {
+                        image: spec.run.image.clone(),
+                    });
+                }
+                Err(error) => return Err(refusal::typed(error)),
             }
-            Err(EngineError::Refused {
-                status, message, ..
-            }) if status == 409 || (status >= 500 && message.contains("already in use")) => {
-                self.reuse(spec, name).await
-            }
-            Err(EngineError::Refused { status: 404, .. }) => Err(EngineError::NoSuchImage {
-                image: spec.run.image.clone(),
-            }),
-            Err(error) => Err(refusal::typed(error)),
+            Timer::after(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(SETTLE_PAUSE_MAX);
         }
     }
 
@@ -431,7 +448,7 @@ impl ContainerEngine {
                 Err(EngineError::Refused { status: 409, .. }) if waited < self.patience.settle => {}
                 Err(error) => return Err(error),
             }
-            async_io::Timer::after(pause).await;
+            Timer::after(pause).await;
             waited += pause;
             pause = (pause * 2).min(SETTLE_PAUSE_MAX);
         }
