@@ -4,6 +4,7 @@
 //! A life of the real agent, gate and store is recorded. For every position of the one sequence of both files' writes and
 //! syncs three images are made (all that was written is there, nothing that was not flushed is, some of it is); each is
 //! opened, recovered against the engine of that moment, and must come to rest with every acknowledged job ended once.
+//! `CODLING_CRASH_LIFE=3` plays life 3 alone; a failure names it.
 //! The same life on a medium that fails instead of losing its power is in `fault`.
 
 mod engine;
@@ -13,27 +14,24 @@ mod life;
 use crate::support::recorder::{Image, ImageKind, Recorder};
 use crate::support::seed::Seed;
 use life::{Life, Moment, Outside};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Lives that are recorded, each by its own seed.
-const LIVES: u64 = 6;
 /// Jobs of one life.
 const JOBS: usize = 10;
-/// Images that the test run must reach.
-const IMAGES_MIN: usize = 5_000;
+/// Images of a test run, and of a full one.
+const IMAGES: (usize, usize) = (20_000, 250_000);
+/// Images of a life, at the least: a sweep that makes fewer has cuts in the wrong places.
+const IMAGES_OF_LIFE: usize = 500;
 
-/// The lives of this run: `CODLING_CRASH_LIFE=3` plays life 3 alone.
-fn lives() -> Vec<u64> {
-    match std::env::var("CODLING_CRASH_LIFE") {
-        Ok(life) => vec![life.parse().expect("CODLING_CRASH_LIFE is a number")],
-        Err(_) => (1..=LIVES
-            * if std::env::var("CODLING_TEST_FULL").is_ok() {
-                50
-            } else {
-                1
-            })
-            .collect(),
+/// How many images are to be made: `CODLING_CRASH_IMAGES=1000000`, as `scripts/crash --images` sets it.
+fn images_wanted() -> usize {
+    match (
+        std::env::var("CODLING_CRASH_IMAGES"),
+        std::env::var_os("CODLING_TEST_FULL"),
+    ) {
+        (Ok(images), _) => images.parse().expect("CODLING_CRASH_IMAGES is a number"),
+        (Err(_), Some(_)) => IMAGES.1,
+        (Err(_), None) => IMAGES.0,
     }
 }
 
@@ -95,24 +93,30 @@ fn recover(image: Image, outside: Outside, name: &str, seed: u64) -> (Recorder, 
 
 #[test]
 fn a_power_cut_at_any_write_loses_no_acknowledged_job_and_ends_each_once() {
-    let images = Arc::new(AtomicUsize::new(0));
-    let threads: Vec<_> = lives()
-        .into_iter()
-        .map(|number| {
-            let images = images.clone();
-            std::thread::spawn(move || play(number, &images))
-        })
-        .collect();
-    for thread in threads {
-        thread.join().expect("no image breaks a promise");
-    }
-    let images = images.load(Ordering::SeqCst);
-    if std::env::var("CODLING_CRASH_LIFE").is_err() {
-        assert!(
-            images >= IMAGES_MIN,
-            "{images} images are fewer than {IMAGES_MIN}"
+    let images = AtomicUsize::new(0);
+    if let Ok(life) = std::env::var("CODLING_CRASH_LIFE") {
+        play(
+            life.parse().expect("CODLING_CRASH_LIFE is a number"),
+            &images,
         );
+        return;
     }
+    let wanted = images_wanted();
+    let next = AtomicU64::new(1);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while images.load(Ordering::SeqCst) < wanted {
+                    play(next.fetch_add(1, Ordering::SeqCst), &images);
+                }
+            });
+        }
+    });
+    let (images, lives) = (images.into_inner(), next.into_inner() - 1);
+    println!("{images} images of {lives} lives");
+    let least = usize::try_from(lives).unwrap() * IMAGES_OF_LIFE;
+    assert!(images >= least, "{images} images of {lives} lives");
 }
 
 /// Records one life and recovers from every image of it, and from one image of every tenth recovery.
