@@ -39,6 +39,18 @@ fn a_job_that_is_cancelled_while_a_read_hangs_does_not_wait_for_it() {
 }
 
 #[test]
+fn a_burst_of_jobs_of_one_image_has_it_looked_at_once() {
+    let (dir, engine) = (tempfile::tempdir().unwrap(), ScriptedEngine::start());
+    engine.image("a", Play::default());
+    let node = TestNode::start_on(dir.path(), &engine);
+    for _ in 0..3 {
+        let job = node.submit(&command("a", &["go"]));
+        assert_eq!(state(&node.ended(&job)), "Completed");
+    }
+    assert_eq!(engine.count(Endpoint::Image), 1, "{:?}", engine.calls());
+}
+
+#[test]
 fn a_container_found_by_an_engine_that_stammers_still_reports_its_true_exit_code() {
     for fault in [
         Fault::Close,

@@ -19,6 +19,7 @@ use crate::model::{Failure, ImageRemoval, NodeId};
 use async_channel::{Receiver, Sender};
 use async_executor::{Executor, Task};
 use leash::{Leash, Pull};
+use platform::Suitable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ struct Tools {
     engine: Arc<dyn Engine>,
     node: NodeId,
     preparation: Preparation,
+    suitable: Arc<Suitable>,
     followers: Arc<Followers>,
     news: Sender<News>,
 }
@@ -72,6 +74,7 @@ impl Performer {
             engine,
             node,
             preparation,
+            suitable: Arc::default(),
             followers,
             news,
         };

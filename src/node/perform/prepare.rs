@@ -5,7 +5,7 @@ use super::platform::is_for_this_machine;
 use super::{News, Tools, failure, let_go};
 use crate::agent::{ActivityId, Plan, Progress};
 use crate::config::ImagePull;
-use crate::engine::{ContainerSpec, EngineError};
+use crate::engine::{ContainerSpec, EngineError, ImageFacts};
 use crate::model::{
     Capability, ContainerId, DockerSpec, Failure, FailureKind, JobType, PullNews, PullProgress,
     PullStage,
@@ -29,6 +29,12 @@ pub(in crate::node) struct Preparation {
     pub(in crate::node) output_max_bytes: u64,
 }
 
+/// When an image was looked at.
+enum Looked {
+    Before,
+    Now(Result<Option<ImageFacts>, EngineError>),
+}
+
 /// Creating twice is creating once: the container's name follows from the execution.
 ///
 /// A container is created at once and the image looked at beside it, for mostly it is here; nothing is started before it
@@ -42,7 +48,13 @@ pub(super) async fn prepare(
     let spec = container_spec(tools, plan)?;
     let engine = tools.engine.as_ref();
     let image = spec.run.image.as_str();
-    let created = match zip(engine.create(&spec), engine.image(image)).await {
+    let look = async {
+        match tools.suitable.has(image) {
+            true => Looked::Before,
+            false => Looked::Now(engine.image(image).await),
+        }
+    };
+    let created = match zip(engine.create(&spec), look).await {
         (Err(EngineError::NoSuchImage { .. }), _) => {
             get(tools, id, image, leash).await?;
             let facts = engine.image(image).await;
@@ -59,7 +71,8 @@ pub(super) async fn prepare(
             is_for_this_machine(tools, image, facts.map_err(|error| failure(&error))?).await?;
             engine.create(&spec).await
         }
-        (created, facts) => {
+        (created, Looked::Before) => created,
+        (created, Looked::Now(facts)) => {
             is_for_this_machine(tools, image, facts.map_err(|error| failure(&error))?).await?;
             created
         }
