@@ -13,6 +13,7 @@ mod run_flags;
 mod script;
 mod serve;
 mod store;
+mod store_flags;
 mod token;
 mod usage;
 mod watch;
