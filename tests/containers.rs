@@ -1,13 +1,15 @@
 //! What an operator's flags do to containers, seen from inside them and on the disk of real engines.
 
 use crate::support::engines::{Real, on_real_engines};
-use crate::support::jobs::shell;
+use crate::support::jobs::{command, shell};
 use crate::support::node::TestNode;
+use crate::support::registry::{Answers, Built, Registry};
 use crate::support::wait;
 
 on_real_engines! {
     a_container_has_the_capabilities_of_container_caps_and_no_others,
     job_output_max_bounds_what_a_jobs_output_takes_of_the_disk,
+    a_volume_that_an_image_asks_for_goes_with_its_container,
 }
 
 /// A node whose engine is `on`, with a flag.
@@ -57,4 +59,34 @@ fn job_output_max_bounds_what_a_jobs_output_takes_of_the_disk(on: Real) {
         assert_eq!(node.call("DELETE", &path, None).status, 200);
         on.until_no_container_of(&node.id);
     }
+}
+
+fn a_volume_that_an_image_asks_for_goes_with_its_container(on: Real) {
+    let registry = Registry::start();
+    registry.serve("keeps", Answers::Image(Built::WithVolume));
+    let image = registry.name("keeps");
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(on, &dir, ("image-low-water", "0"));
+    let job = node.submit(&command(
+        &image,
+        &["sh", "-c", "echo kept >/data/file; exec sleep 1000"],
+    ));
+    node.running(&job);
+    let format = "{{range .Mounts}}{{.Name}}{{end}}";
+    let volume = on.command(&["inspect", "--format", format, &on.ids_of(&node.id)[0]]);
+    let volume = volume.trim().to_owned();
+    let volumes = || on.command(&["volume", "ls", "--quiet"]);
+    assert!(
+        !volume.is_empty() && volumes().contains(&volume),
+        "{volume}"
+    );
+    let path = format!("orchestrator/jobs/{job}");
+    assert_eq!(node.call("DELETE", &path, None).status, 200);
+    on.until_no_container_of(&node.id);
+    wait::until("the volume is gone", || match volumes() {
+        left if left.contains(&volume) => Err(left),
+        _ => Ok(()),
+    });
+    node.stop().unwrap();
+    on.command(&["rmi", &image]);
 }

@@ -52,6 +52,9 @@ impl Image {
         if built == Built::Elsewhere {
             config["architecture"] = "s390x".into();
         }
+        if built == Built::WithVolume {
+            config["config"]["Volumes"] = json!({ "/data": {} });
+        }
         let config = Blob::new(config.to_string().into_bytes());
         let layer = "application/vnd.oci.image.layer.v1.tar";
         let manifest = json!({

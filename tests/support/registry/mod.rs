@@ -25,6 +25,8 @@ pub(crate) enum Built {
     Here,
     /// An architecture that it is not.
     Elsewhere,
+    /// For this machine, with a volume that its containers get.
+    WithVolume,
 }
 
 /// How a repository answers.
