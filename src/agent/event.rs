@@ -3,7 +3,7 @@
 use crate::agent::ActivityId;
 use crate::model::{
     ApiRequest, BoardReading, ContainerId, EngineFacts, ExecutionId, Failure, ImageRemoval,
-    Message, NodeId, PullNews, RequestId, RunOutput, SpecConfig,
+    Message, NodeId, PullNews, RequestId, RunOutput, SpecConfig, StoreRoom,
 };
 use std::collections::BTreeMap;
 
@@ -61,6 +61,8 @@ pub enum Event {
     },
     /// What the board is like now. Told before the events that `Agent::wants_board` names.
     Board(BoardReading),
+    /// What the store has room for now.
+    Room(StoreRoom),
     /// A compute node that may be asked is connected, again or still.
     PeerSeen {
         /// Which.

@@ -10,7 +10,7 @@
 use super::pressure::{disk_kept, is_pressed, memory_kept, too_hot};
 use crate::model::{
     BoardReading, Condition, ConditionChange, ConditionKind, DiskMode, EngineFacts,
-    MemoryController, MemoryLimits, NodeId, Now, UnixMs,
+    MemoryController, MemoryLimits, NodeId, Now, StoreRoom, UnixMs,
 };
 use std::collections::BTreeMap;
 
@@ -34,6 +34,8 @@ pub struct HealthConfig {
     pub kept_in_memory: Option<String>,
     /// Damaged store files that were moved aside, and are still there.
     pub damaged: Vec<String>,
+    /// The store's files.
+    pub store_files: Vec<String>,
     /// What the process before this one left when it crashed: one line, and the file.
     pub crash: Option<Crash>,
 }
@@ -68,6 +70,8 @@ pub enum Fact {
     },
     /// The store is open again.
     StoreBack,
+    /// What the store has room for.
+    StoreRoom(StoreRoom),
     /// A peer that should be connected is not.
     PeerLost {
         /// Which.
@@ -165,6 +169,10 @@ impl Health {
                 self.judge(ConditionKind::StoreFailed, verdict, now, &mut changes);
             }
             Fact::StoreBack => self.judge(ConditionKind::StoreFailed, None, now, &mut changes),
+            Fact::StoreRoom(room) => {
+                let verdict = (room == StoreRoom::EndsOnly).then(|| self.store_full());
+                self.judge(ConditionKind::StoreFull, verdict, now, &mut changes);
+            }
             Fact::PeerLost { peer, why } => {
                 if self.lost.len() < PEERS_MAX || self.lost.contains_key(&peer) {
                     self.lost.insert(peer, bounded(&why));
@@ -335,6 +343,17 @@ impl Health {
         ] {
             self.judge(kind, verdict, now, changes);
         }
+    }
+
+    fn store_full(&self) -> (String, String) {
+        (
+            "there is no space for the store: only how jobs end is stored, new ones get 507"
+                .to_owned(),
+            format!(
+                "free space on the disk of {}; within seconds jobs are taken again",
+                self.config.store_files.join(" and of ")
+            ),
+        )
     }
 
     fn limits_off(&self, engine: &EngineFacts) -> (String, String) {

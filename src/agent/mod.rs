@@ -119,6 +119,7 @@ impl Agent {
             images,
             jobs_file,
             executions_file,
+            room,
         } = stored;
         let (me, roles) = (agent.config.me.clone(), agent.config.roles);
         let mut desk = Desk {
@@ -134,7 +135,7 @@ impl Agent {
             orphans.clear();
         }
         if roles.has(NodeRole::Compute) {
-            let mut compute = Compute::new(&agent.config);
+            let mut compute = Compute::new(&agent.config, room);
             let lost = match executions_file {
                 FileHistory::Kept => Vec::new(),
                 FileHistory::New => compute.lost_executions(&live_jobs, &me, now),
@@ -149,7 +150,7 @@ impl Agent {
                 .map(|record| &record.job.id)
                 .chain(&last_job)
                 .max();
-            let mut requester = Requester::new(&agent.config, last, now);
+            let mut requester = Requester::new(&agent.config, last, room, now);
             requester.recover(live_jobs, lost_jobs, ended_jobs, retained, names, &mut desk);
             agent.requester = Some(requester);
         }
@@ -207,6 +208,14 @@ impl Agent {
                     compute.board_read(reading, now);
                 }
             }
+            Event::Room(room) => {
+                if let Some(compute) = &mut self.compute {
+                    compute.room_seen(room, &mut desk);
+                }
+                if let Some(requester) = &mut self.requester {
+                    requester.room_seen(room, &mut desk);
+                }
+            }
             Event::PeerSeen { node, labels: _ } => {
                 if let Some(requester) = &mut self.requester {
                     requester.peer_seen(node, &mut desk);
@@ -248,7 +257,8 @@ impl Agent {
             // An end makes room for the next, and leaves an image that may go.
             Event::Done { .. } => compute.has_queue() || compute.has_images(),
             // What the board had before is not what it has now.
-            Event::ImageRemoved { .. }
+            Event::Room(_)
+            | Event::ImageRemoved { .. }
             | Event::Progress {
                 progress: Progress::Pulled { .. },
                 ..

@@ -140,11 +140,14 @@ const LINE_MAX: usize = 1_024;
 
 /// For a queue that one turn empties.
 const RETRY_SOON_S: u64 = 1;
-/// For what takes an engine, a disk or a job to change; the store is reopened after 1 to 5 s.
+/// For what takes an engine, a disk or a job to change; the store is reopened after 1 to 4 s.
 const RETRY_LATER_S: u64 = 5;
 
 /// Where the versions of a job are.
 const VERSIONS_HINT: &str = "GET /api/v1/orchestrator/jobs/{id}/versions lists them";
+
+/// What a full disk asks for.
+const SPACE: &str = "nothing was done: free space on the node's disk (codling node describe names it), then send it again";
 
 const API: &str = "APIServer";
 const JOBS: &str = "JobStore";
@@ -411,6 +414,7 @@ fn denied(reason: &DenyReason, asked: &Asked) -> Row {
             )
             .retry(RETRY_LATER_S),
         },
+        DenyReason::StoreFull => row(507, "DatastoreFailure", JOBS, SPACE).retry(RETRY_LATER_S),
         DenyReason::Timeout { .. } => {
             row(503, "ServiceUnavailable", API, unknown(None, asked)).retry(RETRY_LATER_S)
         }

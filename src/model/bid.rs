@@ -172,6 +172,10 @@ pub enum RejectReason {
     #[error("does not run containers without memory limits, and its kernel has none")]
     #[n(18)]
     MemoryLimitsOff,
+    /// Its store has room for how its executions end, and not for more of them.
+    #[error("does not take work while there is no space for its store")]
+    #[n(19)]
+    StoreFull,
 }
 
 impl RejectReason {
@@ -188,6 +192,7 @@ impl RejectReason {
                 | Self::UnderVoltage
                 | Self::DiskLow { .. }
                 | Self::DiskReadOnly
+                | Self::StoreFull
         )
     }
 
@@ -222,7 +227,7 @@ impl RejectReason {
             Self::UnderVoltage => {
                 "give the node a stronger power supply or a shorter cable; a job with QueueTimeout waits"
             }
-            Self::DiskLow { .. } => {
+            Self::DiskLow { .. } | Self::StoreFull => {
                 "free space on the node's disk, or set QueueTimeout so that the job waits"
             }
             Self::DiskReadOnly => {

@@ -22,6 +22,8 @@ pub struct Condition {
 pub enum ConditionKind {
     /// The store cannot be written; it is opened again by itself.
     StoreFailed,
+    /// The disk of a store file is full: only how jobs end is stored.
+    StoreFull,
     /// A damaged store file was moved aside.
     StoreRebuilt,
     /// Records are kept in memory and gone with the process.
@@ -54,8 +56,9 @@ pub enum ConditionKind {
 
 impl ConditionKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::StoreFailed,
+        Self::StoreFull,
         Self::StoreRebuilt,
         Self::StoreInMemory,
         Self::EngineAway,
@@ -77,6 +80,7 @@ impl ConditionKind {
     pub fn code(self) -> &'static str {
         match self {
             Self::StoreFailed => "store_failed",
+            Self::StoreFull => "store_full",
             Self::StoreRebuilt => "store_rebuilt",
             Self::StoreInMemory => "store_in_memory",
             Self::EngineAway => "engine_away",

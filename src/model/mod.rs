@@ -89,7 +89,7 @@ pub use prune::{Overdue, Prunable, PruneMode};
 pub use pull::{PullNews, PullProgress, PullStage};
 pub use record::{
     Batch, ComputeState, DamagedStore, Delivery, EarlierVersion, ExecutionRecord, FileHistory,
-    IdempotencyKey, JobRecord, JobSummary, StoredState, Write, WriteKind,
+    IdempotencyKey, JobRecord, JobSummary, StoreRoom, StoredState, Write, WriteKind,
 };
 pub use request::{
     ApiReply, ApiRequest, DenyReason, IfUnchanged, JobRange, ListOrder, StoreAnswer, StoreQuery,

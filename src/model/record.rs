@@ -250,6 +250,18 @@ pub struct StoredState {
     pub jobs_file: FileHistory,
     /// Whether executions.db could have held what jobs.db says of this node.
     pub executions_file: FileHistory,
+    /// What may be written.
+    pub room: StoreRoom,
+}
+
+/// What a store has room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum StoreRoom {
+    /// Everything.
+    #[default]
+    Enough,
+    /// Its disk is full and the ballast given up or not made: how what is there ends.
+    EndsOnly,
 }
 
 /// What becomes of a store file that cannot be understood.

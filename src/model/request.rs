@@ -223,6 +223,9 @@ pub enum DenyReason {
         /// The job whose outcome is unknown, if it had an id.
         job: Option<JobId>,
     },
+    /// There is room for how jobs end, and not for new ones. Nothing was tried.
+    #[error("there is no space left for new jobs: only how jobs end is stored")]
+    StoreFull,
     /// No answer in time; the decision stands, whatever it is.
     #[error("no answer within {seconds} s; the outcome is not known yet")]
     Timeout {

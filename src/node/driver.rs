@@ -6,6 +6,7 @@ use super::finder::{EngineNews, Finder};
 use super::input::Input;
 use super::perform::{News, Performer};
 use super::requests::Requests;
+use super::room::RoomWatch;
 use crate::agent::{Agent, AgentConfig, Event, Fact, Gate, Output, TURN_EVENTS_MAX};
 use crate::api::ApiCall;
 use crate::board::BootClock;
@@ -21,8 +22,9 @@ use futures_lite::FutureExt;
 use std::future::Future;
 use std::time::Duration;
 
-/// First and longest pause before a store that failed is opened again.
-const REOPEN_AFTER_MS: (u64, u64) = (1_000, 5_000);
+/// First and longest pause before a store that failed is opened again; it grows until something is stored again. A disk
+/// that works again is found within 5 s, the opening included.
+const REOPEN_AFTER_MS: (u64, u64) = (1_000, 4_000);
 
 /// How long a stopping node waits for its last commits and for activities to be let go: exit within 2 s.
 const STOP_WITHIN: Duration = Duration::from_millis(1_500);
@@ -61,7 +63,6 @@ enum Deciders {
     Rebuilding {
         stored: Option<Box<StoredState>>,
         reopen_at_ms: Option<u64>,
-        pause_ms: u64,
     },
 }
 
@@ -88,6 +89,9 @@ struct Loop<T> {
     reports: Receiver<StoreReport>,
     deciders: Deciders,
     commit: u64,
+    /// The next pause before the store is opened again.
+    pause_ms: u64,
+    room: RoomWatch,
     engine: Option<Result<EngineFacts, String>>,
     tell: T,
 }
@@ -117,10 +121,13 @@ impl Driver {
             parts: self,
             requests: Requests::default(),
             commit: 0,
+            pause_ms: REOPEN_AFTER_MS.0,
+            room: RoomWatch::default(),
             engine: None,
             tell,
         };
         this.tell_standing();
+        this.see_room(this.parts.clock.now());
         let mut stop = std::pin::pin!(stop);
         loop {
             this.turn()?;
@@ -136,12 +143,13 @@ impl Driver {
 impl<T: FnMut(NodeEvent)> Loop<T> {
     /// Waits for the next thing to happen. Completions come before new work.
     async fn next(&self, stop: impl Future<Output = ()>) -> Input {
-        let (accepts_calls, deadline_ms) = match &self.deciders {
+        let (accepts_calls, deadline_ms, look_at_ms) = match &self.deciders {
             Deciders::Working { agent, gate } => (
                 !gate.is_full(),
                 agent.next_deadline().map(|deadline| deadline.0),
+                self.room.look_at_ms(),
             ),
-            Deciders::Rebuilding { reopen_at_ms, .. } => (true, *reopen_at_ms),
+            Deciders::Rebuilding { reopen_at_ms, .. } => (true, *reopen_at_ms, None),
         };
         let parts = &self.parts;
         let stop = async {
@@ -155,19 +163,20 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                 std::future::pending().await
             }
         };
-        let deadline = async {
-            let Some(at) = deadline_ms else {
+        let at = async |at_ms: Option<u64>, input| {
+            let Some(at_ms) = at_ms else {
                 std::future::pending().await
             };
-            let wait = at.saturating_sub(parts.clock.now().boot_ms);
+            let wait = at_ms.saturating_sub(parts.clock.now().boot_ms);
             Timer::after(Duration::from_millis(wait)).await;
-            Input::Deadline
+            input
         };
         stop.or(received(&self.reports, Input::Store))
             .or(received(&parts.news, Input::News))
             .or(received(&parts.engine_news, Input::Engine))
             .or(received(&parts.swarm, Input::Swarm))
-            .or(deadline)
+            .or(at(deadline_ms, Input::Deadline))
+            .or(at(look_at_ms, Input::LookForRoom))
             .or(calls)
             .await
     }
@@ -214,6 +223,10 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
             Input::Store(report) => return self.report(report, now),
             Input::Swarm(event) => self.swarm(event, now),
             Input::Deadline => self.deadline(now)?,
+            Input::LookForRoom => {
+                self.room.looks();
+                self.accepted(self.parts.store.look_for_room())?;
+            }
             Input::Stop => {}
         }
         Ok(())
@@ -369,6 +382,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
     fn report(&mut self, report: StoreReport, now: Now) -> Result<(), NodeError> {
         match (report, &mut self.deciders) {
             (StoreReport::CommitDone { .. }, Deciders::Working { gate, .. }) => {
+                self.pause_ms = REOPEN_AFTER_MS.0;
                 let outputs = gate.committed();
                 self.perform(outputs);
             }
@@ -379,22 +393,25 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
             (StoreReport::Reopened(state), Deciders::Rebuilding { stored, .. }) => {
                 *stored = Some(state)
             }
-            (
-                StoreReport::ReopenFailed { error },
-                Deciders::Rebuilding {
-                    reopen_at_ms,
-                    pause_ms,
-                    ..
-                },
-            ) => {
+            (StoreReport::ReopenFailed { error }, Deciders::Rebuilding { reopen_at_ms, .. }) => {
                 log::debug!("the store is not back yet: {error}");
-                *pause_ms = (*pause_ms * 2).min(REOPEN_AFTER_MS.1);
-                *reopen_at_ms = Some(now.boot_ms + *pause_ms);
+                *reopen_at_ms = Some(now.boot_ms + grown(&mut self.pause_ms));
             }
+            (StoreReport::Looked, _) => self.room.looked(),
             // One batch is in flight at a time, and none while rebuilding.
             (_, _) => {}
         }
+        self.see_room(now);
         Ok(())
+    }
+
+    /// Tells what the store has room for, if that is news.
+    fn see_room(&mut self, now: Now) {
+        let seen = self.room.see(self.parts.store.room(), now);
+        if let Some(room) = seen {
+            self.note(Fact::StoreRoom(room), now);
+            self.event(Event::Room(room), now);
+        }
     }
 
     /// A crash of the deciders, not of the process.
@@ -404,8 +421,7 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
         self.note(Fact::StoreFailed { why }, now);
         let rebuilding = Deciders::Rebuilding {
             stored: None,
-            reopen_at_ms: Some(now.boot_ms + REOPEN_AFTER_MS.0),
-            pause_ms: REOPEN_AFTER_MS.0,
+            reopen_at_ms: Some(now.boot_ms + grown(&mut self.pause_ms)),
         };
         let dropped = match std::mem::replace(&mut self.deciders, rebuilding) {
             Deciders::Working { gate, .. } => gate.fail(),
@@ -528,10 +544,18 @@ impl<T: FnMut(NodeEvent)> Loop<T> {
                         self.perform(replies);
                     }
                 }
+                Ok(StoreReport::Looked) => {}
                 _ => return,
             }
         }
     }
+}
+
+/// A pause, and twice that next time.
+fn grown(pause_ms: &mut u64) -> u64 {
+    let pause = *pause_ms;
+    *pause_ms = (pause * 2).min(REOPEN_AFTER_MS.1);
+    pause
 }
 
 /// What a channel brings next; for ever nothing once it is closed.

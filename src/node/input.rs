@@ -15,5 +15,6 @@ pub(super) enum Input {
     Store(StoreReport),
     Swarm(HostEvent),
     Deadline,
+    LookForRoom,
     Stop,
 }

@@ -57,9 +57,10 @@ pub fn lock_data_dir(dir: &Path) -> Result<DataDirLock, NodeError> {
     let mut held = String::new();
     let _ = (&mut file).take(16).read_to_string(&mut held);
     if held != pid {
+        // In place, which a full disk lets through.
         file.rewind()
-            .and_then(|()| file.set_len(0))
             .and_then(|()| file.write_all(pid.as_bytes()))
+            .and_then(|()| file.set_len(pid.len() as u64))
             .map_err(failed)?;
     }
     Ok(DataDirLock { _file: file })

@@ -33,6 +33,7 @@ mod perform;
 mod recent;
 mod requests;
 mod rest;
+mod room;
 
 pub use assembly::{Node, Started};
 pub use driver::NodeEvent;

@@ -25,7 +25,7 @@ pub fn engine_hint(root: &Path, uid: u32, socket_origin: &Origin) -> String {
 pub(super) fn health_config<'a>(
     config: &Config,
     root: &Path,
-    store_files: impl IntoIterator<Item = &'a PathBuf>,
+    store_files: impl IntoIterator<Item = &'a PathBuf> + Clone,
 ) -> HealthConfig {
     HealthConfig {
         memory_controller: read_memory_controller(root),
@@ -36,8 +36,13 @@ pub(super) fn health_config<'a>(
             &config.engine_socket.origin,
         ),
         damaged: store_files
+            .clone()
             .into_iter()
             .flat_map(|path| damaged_beside(path))
+            .map(|path| path.display().to_string())
+            .collect(),
+        store_files: store_files
+            .into_iter()
             .map(|path| path.display().to_string())
             .collect(),
         kept_in_memory: kept_in_memory(config),

@@ -209,6 +209,7 @@ impl Recent {
                 | HostEvent::ListeningEnded { .. }
                 | HostEvent::PeerIdentified { .. },
             ) => {}
+            Input::Store(StoreReport::Looked) | Input::LookForRoom => {}
             Input::Deadline => note(format_args!("deadline")),
             Input::Stop => note(format_args!("stop")),
         }

@@ -11,12 +11,13 @@
 //! the file at once, and readers see that there is nothing to read until it is back. The lock around the database is
 //! held by readers for one bounded read and by the writer for one commit; taking it alone waits for both.
 
+use super::ballast::Ballast;
 use super::error::{StoreError, Trouble};
 use super::meter::{Counters, FileCounts, Metered};
 use super::place::{self, Found, Missing, Place};
 use super::tables::{CONTENT_EXECUTIONS, CONTENT_JOBS, META, META_CONTENT, META_SCHEMA, SCHEMA};
 use super::trial::{Flushes, Trial};
-use crate::model::FileCost;
+use crate::model::{FileCost, StoreRoom};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend,
@@ -73,6 +74,8 @@ pub(super) struct StoreFile {
     /// Of a file; what stands in messages otherwise.
     path: PathBuf,
     counters: Arc<Counters>,
+    /// Of a file.
+    ballast: Option<Ballast>,
     /// Whether it had its tables before this start.
     age: Age,
     open: RwLock<Option<Open>>,
@@ -101,11 +104,16 @@ impl StoreFile {
                 PathBuf::from(format!("{} on a backend", content.name())),
             ),
         };
+        let ballast = match &medium {
+            Medium::File => Some(Ballast::beside(&path)),
+            Medium::Backend(_) => None,
+        };
         let mut file = Self {
             content,
             medium,
             path,
             counters: Arc::default(),
+            ballast,
             age: Age::New,
             open: RwLock::new(None),
         };
@@ -121,16 +129,36 @@ impl StoreFile {
         self.fill(Missing::Refuse).map(drop)
     }
 
+    /// What the disk has room for, as far as is known.
+    pub(super) fn room(&self) -> StoreRoom {
+        match &self.ballast {
+            Some(ballast) if !ballast.is_whole() => StoreRoom::EndsOnly,
+            _ => StoreRoom::Enough,
+        }
+    }
+
+    /// Makes the ballast if there is room for it now.
+    pub(super) fn look_for_room(&self) {
+        if let Some(ballast) = &self.ballast {
+            ballast.make();
+        }
+    }
+
     /// Whether the file had its tables before this start.
     pub(super) fn age(&self) -> Age {
         self.age
     }
 
-    /// Closes the file so that opening it again needs no repair. Closing a closed file is fine.
+    /// Closes the file so that opening it again needs no repair; on a full disk it is closed all the same. Closing a
+    /// closed file is fine.
     pub(super) fn close(&self) -> Result<(), StoreError> {
-        match self.take() {
-            Some(Open(database)) => database.close().map_err(|error| self.trouble(error)),
-            None => Ok(()),
+        let closed = self.take().map_or(Ok(()), |open| open.0.close());
+        match closed.map_err(|error| self.trouble(error)) {
+            Err(error @ StoreError::Full { .. }) => {
+                log::debug!("{error}: the next opening repairs it");
+                Ok(())
+            }
+            other => other,
         }
     }
 
@@ -156,9 +184,17 @@ impl StoreFile {
             }
             Err(trouble) => {
                 self.close_after(&trouble);
-                Err(trouble.at(&self.path))
+                Err(self.make_room(trouble.at(&self.path)))
             }
         }
+    }
+
+    /// After a failure for want of space the ballast is given up.
+    fn make_room(&self, error: StoreError) -> StoreError {
+        if let (StoreError::Full { .. }, Some(ballast)) = (&error, &self.ballast) {
+            ballast.give_up();
+        }
+        error
     }
 
     /// Reads the state of the last durable commit. If the medium fails, the file is closed and stays so until `reopen`.
@@ -230,7 +266,17 @@ impl StoreFile {
         error.into().at(&self.path)
     }
 
+    /// Opens the file. What a repair needs on a full disk, the ballast has.
     fn fill(&self, missing: Missing) -> Result<Age, StoreError> {
+        match (self.try_fill(missing), &self.ballast) {
+            (Err(StoreError::Full { .. }), Some(ballast)) if ballast.give_up() => {
+                self.try_fill(missing)
+            }
+            (other, _) => other,
+        }
+    }
+
+    fn try_fill(&self, missing: Missing) -> Result<Age, StoreError> {
         let (database, age) = match &self.medium {
             Medium::Backend(backend) => self.start(Arc::clone(backend), Flushes::All)?,
             Medium::File => match place::find(&self.path, missing)? {

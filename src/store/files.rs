@@ -7,7 +7,7 @@ use super::place::{self, Place};
 use super::{executions, jobs};
 use crate::model::{
     Batch, DamagedStore, ExecutionId, ExecutionRecord, FileCost, FileHistory, NodeId, Now,
-    StoreAnswer, StoreQuery, StoredState,
+    StoreAnswer, StoreQuery, StoreRoom, StoredState,
 };
 use std::path::Path;
 
@@ -75,6 +75,7 @@ impl Files {
             jobs: StoreFile::open(Content::Jobs, config.jobs.clone())?,
             executions: StoreFile::open(Content::Executions, config.executions.clone())?,
         };
+        files.look_for_room();
         let state = StoredState {
             jobs_file: history(files.jobs.age()),
             executions_file: history(files.executions.age()),
@@ -102,6 +103,20 @@ impl Files {
         self.scan(now)
     }
 
+    /// What both disks have room for.
+    pub(super) fn room(&self) -> StoreRoom {
+        match (self.jobs.room(), self.executions.room()) {
+            (StoreRoom::Enough, StoreRoom::Enough) => StoreRoom::Enough,
+            _ => StoreRoom::EndsOnly,
+        }
+    }
+
+    /// Makes the ballasts that are missing, as far as there is room.
+    pub(super) fn look_for_room(&self) {
+        self.jobs.look_for_room();
+        self.executions.look_for_room();
+    }
+
     fn scan(&self, now: Now) -> Result<StoredState, StoreError> {
         let jobs = self.jobs.read(|txn| jobs::scan(txn, now))?;
         let executions = self.executions.read(executions::scan)?;
@@ -118,6 +133,7 @@ impl Files {
             images: executions.images,
             jobs_file: FileHistory::Kept,
             executions_file: FileHistory::Kept,
+            room: self.room(),
         })
     }
 

@@ -46,6 +46,7 @@
 //! | power cut in a commit | redb falls back to the commit before it; the next start repairs the file, no record moves |
 //! | power cut while a file is made | it is made under another name and renamed; there is none, or a whole one |
 //! | write or flush fails (full, I/O error) | `CommitFailed`; the file is closed, reads are `Unavailable`, until `reopen` has built the state again |
+//! | there is no space | as above, and the file's ballast is given up (`ballast`): `room` says `EndsOnly` until a look finds space for it again |
 //! | a read fails (I/O error) | `ReadFailed`; closed until `reopen`, for redb fails every later call, too |
 //! | the second file fails after the first | `CommitFailed`; the first has landed, `reopen` shows it |
 //! | a record cannot be decoded | `Damaged`, with its key; nothing is changed |
@@ -59,6 +60,7 @@
 //! **Architecture invariant.** Nothing but the writer thread writes, and readers never wait for it: a read sees the last
 //! durable commit even while the next one is being flushed.
 
+mod ballast;
 mod codec;
 mod error;
 mod executions;
@@ -87,7 +89,7 @@ pub use place::{Place, damaged_beside};
 pub use pool::ReadPool;
 pub use writer::StoreReport;
 
-use crate::model::{Batch, FileCost, Now, StoreAnswer, StoreQuery, StoredState};
+use crate::model::{Batch, FileCost, Now, StoreAnswer, StoreQuery, StoreRoom, StoredState};
 use async_channel::{Receiver, TrySendError};
 use files::Files;
 use std::sync::Arc;
@@ -153,7 +155,21 @@ impl Store {
         self.tell(Command::Reopen { now })
     }
 
-    /// Where reports arrive: exactly one per `commit` and `reopen` that was taken, in their order, and one in between when
+    /// Has the writer thread look whether a disk that was full has room again. Reported as `Looked`.
+    ///
+    /// # Errors
+    /// The command was not taken.
+    pub fn look_for_room(&self) -> Result<(), WriterRefusal> {
+        self.tell(Command::LookForRoom)
+    }
+
+    /// What may be written now. Another one only after a report.
+    #[must_use]
+    pub fn room(&self) -> StoreRoom {
+        self.files.room()
+    }
+
+    /// Where reports arrive: exactly one per command that was taken, in their order, and one in between when
     /// the medium fails a read. Must be read.
     #[must_use]
     pub fn reports(&self) -> Receiver<StoreReport> {

@@ -21,7 +21,7 @@ const BOLT_PAGE_HEADER: u64 = 16;
 /// Where bbolt's second meta page may begin: its page size is that of the machine that made the file.
 const BOLT_PAGE_SIZES: [u64; 4] = [0, 4_096, 16_384, 65_536];
 /// Only the owner reads what jobs carry, such as environment variables.
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 /// As above, for the directories that are made on the way.
 const DIRECTORY_MODE: u32 = 0o700;
 
@@ -259,7 +259,7 @@ fn temporary(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

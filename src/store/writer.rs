@@ -7,8 +7,8 @@ use async_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// Commands that may wait behind the one under way: the agent has one batch in flight, so that leaves room for a last
-/// batch and the close at a clean stop.
+/// Commands that may wait behind the one under way: the agent has one batch in flight or one reopening, and the loop one
+/// look for room, so that leaves room for one more at a clean stop.
 const COMMANDS_MAX: usize = 2;
 /// Reports that may wait: one for each command that can be under way, so that the writer never waits for its reader, and
 /// one of a failed read, which closes the file that is read.
@@ -27,12 +27,13 @@ pub(super) enum Command {
     Reopen {
         now: Now,
     },
+    LookForRoom,
     Close {
         done: Sender<Result<(), StoreError>>,
     },
 }
 
-/// What the writer thread says: exactly one report per commit or reopening, in their order; and what readers say.
+/// What the writer thread says: exactly one report per command, in their order; and what readers say.
 #[derive(Debug)]
 pub enum StoreReport {
     /// Every row of the batch survives a power cut.
@@ -60,6 +61,8 @@ pub enum StoreReport {
         /// Why.
         error: StoreError,
     },
+    /// There was a look for room; `Store::room` tells what it found.
+    Looked,
 }
 
 /// The queue to the writer thread and the one back.
@@ -101,6 +104,10 @@ fn run(files: &Files, orders: &Receiver<Command>, outbox: &Sender<StoreReport>) 
                 Ok(state) => StoreReport::Reopened(Box::new(state)),
                 Err(error) => StoreReport::ReopenFailed { error },
             },
+            Command::LookForRoom => {
+                files.look_for_room();
+                StoreReport::Looked
+            }
             Command::Close { done } => {
                 // Nobody waits when the close itself was given up.
                 let _ = done.try_send(files.close());

@@ -68,6 +68,27 @@ fn an_absent_engine_is_told_since_when_it_has_been_away_not_since_the_last_look(
 }
 
 #[test]
+fn a_full_disk_of_a_store_is_told_with_its_files_and_ends_with_the_room() {
+    let mut health = health(HealthConfig {
+        store_files: vec!["/data/jobs.db".to_owned(), "/sd/executions.db".to_owned()],
+        ..HealthConfig::default()
+    });
+    let now = at(0, Some(1_000_000));
+    health.note(Fact::StoreRoom(StoreRoom::EndsOnly), now);
+    let condition = &health.conditions(now)[0];
+    assert_eq!(condition.kind, ConditionKind::StoreFull);
+    assert!(
+        condition
+            .hint
+            .contains("/data/jobs.db and of /sd/executions.db"),
+        "{}",
+        condition.hint
+    );
+    let changes = health.note(Fact::StoreRoom(StoreRoom::Enough), now);
+    assert_eq!(changes, [ConditionChange::Ended(ConditionKind::StoreFull)]);
+}
+
+#[test]
 fn a_clock_that_is_set_later_ends_its_condition_and_dates_the_others() {
     let unset = at(5_000, None);
     let mut health = Health::new(HealthConfig::default(), unset);

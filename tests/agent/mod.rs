@@ -7,6 +7,7 @@ mod bench;
 mod delivery;
 mod engine_away;
 mod found;
+mod full;
 mod health;
 mod images;
 mod orders;

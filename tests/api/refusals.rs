@@ -192,6 +192,7 @@ fn each_refusal_of_the_agent_has_its_status_and_says_whether_to_try_again() {
             "DatastoreFailure",
             true,
         ),
+        (DenyReason::StoreFull, 507, "DatastoreFailure", true),
         (
             DenyReason::Timeout { seconds: 25 },
             503,
@@ -235,6 +236,14 @@ fn a_failed_commit_never_says_not_accepted_but_how_the_outcome_is_known() {
     let read = server.get(&format!("{JOBS}/{id}"));
     read.refused(503, "ServiceUnavailable");
     assert!(is_retryable(&read));
+}
+
+#[test]
+fn a_full_disk_says_that_nothing_was_done_and_what_to_do() {
+    let reply = submit(&denying(DenyReason::StoreFull));
+    reply.refused(507, "DatastoreFailure");
+    let hint = reply.json()["Hint"].to_string();
+    assert!(hint.contains("nothing was done: free space"), "{hint}");
 }
 
 #[test]

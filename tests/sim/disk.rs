@@ -5,7 +5,7 @@
 
 use codling::model::{
     Batch, EndedExecution, EndedJob, ExecutionId, ExecutionRecord, FileHistory, JobId, JobNames,
-    JobRecord, JobSummary, NodeId, PulledImages, StoredState, Write,
+    JobRecord, JobSummary, NodeId, PulledImages, StoreRoom, StoredState, Write,
 };
 use std::collections::BTreeMap;
 
@@ -197,6 +197,7 @@ impl SimDisk {
             images: PulledImages::default(),
             jobs_file: self.jobs_file,
             executions_file: self.executions_file,
+            room: StoreRoom::Enough,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The store, each kind through the same suite, and what only a file can do.
 
+mod full;
 mod offline;
 mod pins;
 pub(crate) mod random;

@@ -91,6 +91,7 @@ pub(super) fn reject_reasons() -> Vec<RejectReason> {
         },
         RejectReason::DiskReadOnly,
         RejectReason::MemoryLimitsOff,
+        RejectReason::StoreFull,
     ]
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod engines;
 pub(crate) mod fake_api;
 pub(crate) mod http;
 pub(crate) mod jobs;
+pub(crate) mod mount;
 pub(crate) mod node;
 pub(crate) mod program;
 pub(crate) mod recorder;

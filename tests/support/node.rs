@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// A running node. Dropping it stops it cleanly.
 #[derive(Debug)]
@@ -181,8 +182,10 @@ impl TestNode {
     #[track_caller]
     pub(crate) fn event<T>(&self, what: &str, mut pick: impl FnMut(&NodeEvent) -> Option<T>) -> T {
         let mut seen = Vec::new();
+        let deadline = Instant::now() + wait::LONG;
         loop {
-            let event = self.events.recv_timeout(wait::LONG);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let event = self.events.recv_timeout(left);
             let event = event.unwrap_or_else(|_| panic!("{what} did not happen; seen: {seen:?}"));
             if let Some(picked) = pick(&event) {
                 return picked;

@@ -1,30 +1,25 @@
 //! A Podman of its own on a disk that is almost full with the tests' image.
 
+use super::mount::Mount;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tempfile::TempDir;
 
 /// The tests' image is 2 MB, twice while it is imported; then less is left than an image of `Registry` needs.
-const SIZE: &str = "size=7m";
+const KIB: u32 = 7 * 1_024;
 
 /// The engine and its disk. Dropping it ends and unmounts both.
 #[derive(Debug)]
 pub(crate) struct SmallDisk {
-    dir: TempDir,
+    mount: Mount,
 }
 
 impl SmallDisk {
     #[track_caller]
     pub(crate) fn start() -> Self {
         let disk = Self {
-            dir: tempfile::tempdir().unwrap(),
+            mount: Mount::tmpfs(KIB),
         };
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", SIZE, "tmpfs"])
-            .arg(disk.dir.path());
-        assert!(mount.status().unwrap().success(), "a tmpfs needs root");
-        let started = script("start", disk.dir.path())
+        let started = script("start", &disk.mount.at)
             .arg("podman")
             .output()
             .unwrap();
@@ -35,14 +30,13 @@ impl SmallDisk {
 
     /// The engine's socket.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.dir.path().join("podman.sock")
+        self.mount.at.join("podman.sock")
     }
 }
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = script("stop", self.dir.path()).output();
-        let _ = Command::new("umount").arg(self.dir.path()).output();
+        let _ = script("stop", &self.mount.at).output();
     }
 }
 

@@ -8,7 +8,9 @@ mod support;
 
 use crate::agent::Capacity;
 use crate::agent::pressure;
-use crate::model::{BoardReading, EngineFacts, Job, MemoryLimits, RejectReason, Resources};
+use crate::model::{
+    BoardReading, EngineFacts, Job, MemoryLimits, RejectReason, Resources, StoreRoom,
+};
 use std::collections::BTreeMap;
 
 /// What is known of the container engine.
@@ -32,6 +34,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) held: usize,
     /// What becomes of jobs where the kernel does not limit memory.
     pub(crate) memory_limits: MemoryLimits,
+    /// What the store has room for.
+    pub(crate) room: StoreRoom,
     /// The board now; `None` while nobody has read it.
     pub(crate) board: Option<&'a BoardReading>,
 }
@@ -45,6 +49,9 @@ pub(crate) fn consider(job: &Job, offer: &Offer<'_>) -> Result<Resources, Reject
     labels::check(job, offer.labels)?;
     memory_limits(offer)?;
     let resources = fit::check(job, offer)?;
+    if offer.room == StoreRoom::EndsOnly {
+        return Err(RejectReason::StoreFull);
+    }
     if let Some(board) = offer.board {
         pressure::check(board, &resources)?;
     }

@@ -6,7 +6,7 @@ use crate::agent::mail::Desk;
 use crate::agent::{Activity, ActivityId, LIVE_MAX, Output};
 use crate::model::{
     BidVerdict, ComputeState, Deadline, Delivery, ExecutionId, ExecutionRecord, Job, Message,
-    NodeId, Outcome, RejectReason, WriteKind,
+    NodeId, Outcome, RejectReason, StoreRoom, WriteKind,
 };
 
 impl Compute {
@@ -66,7 +66,8 @@ impl Compute {
             self.engine = EngineView::Unknown;
             self.find_now(desk);
         }
-        if self.engine == EngineView::Unknown {
+        let must_wait = self.room == StoreRoom::EndsOnly && from == desk.me;
+        if self.engine == EngineView::Unknown || must_wait {
             // At most as many as may be held; the others' requesters say it again.
             if self.early_asks.len() < LIVE_MAX {
                 let ask = Message::Ask {
@@ -87,6 +88,7 @@ impl Compute {
             labels: &self.labels,
             held: self.held.len(),
             memory_limits: self.memory_limits,
+            room: self.room,
             board: self.board.as_ref().map(|(_, reading)| reading),
         };
         let verdict = match bidding::consider(&job, &offer) {

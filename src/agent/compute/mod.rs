@@ -29,7 +29,7 @@ use super::{
 use crate::model::{
     BoardReading, Census, ComputeState, ContainerId, Deadline, Delivery, ExecutionId,
     ExecutionRecord, Failure, ImageRemoval, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome,
-    Prunable, PruneMode, PulledImages, RunOutput, Timer, Write, WriteKind,
+    Prunable, PruneMode, PulledImages, RunOutput, StoreRoom, Timer, Write, WriteKind,
 };
 use delivery::Outbox;
 use images::Images;
@@ -63,12 +63,14 @@ pub(crate) struct Compute {
     labels: BTreeMap<String, String>,
     engine: EngineView,
     memory_limits: MemoryLimits,
+    room: StoreRoom,
     /// The board as it was last read, and when on the boot clock.
     board: Option<(u64, BoardReading)>,
     held: BTreeMap<ExecutionId, Held>,
     /// Accepted executions that wait for capacity, in the order of their acceptance. Never overtaken.
     queue: VecDeque<ExecutionId>,
-    /// Asks that came before the engine first answered, the latest per execution.
+    /// Asks that came before the engine first answered, and this node's own ones that the store has no room for, the
+    /// latest per execution.
     early_asks: BTreeMap<ExecutionId, (NodeId, Message)>,
     /// Executions that are not held and whose containers are being removed.
     sweeping: BTreeMap<ExecutionId, Sweep>,
@@ -207,12 +209,13 @@ impl Held {
 }
 
 impl Compute {
-    pub(crate) fn new(config: &AgentConfig) -> Self {
+    pub(crate) fn new(config: &AgentConfig, room: StoreRoom) -> Self {
         Self {
             capacity: Capacity::new(config.total),
             labels: config.labels.clone(),
             engine: EngineView::Unknown,
             memory_limits: config.memory_limits,
+            room,
             board: None,
             held: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -280,6 +283,12 @@ impl Compute {
         self.board
             .as_ref()
             .is_none_or(|(at_ms, _)| now.boot_ms.saturating_sub(*at_ms) >= READING_FRESH_MS)
+    }
+
+    /// What the store has room for now. Asks of this node's own jobs have waited for it: those jobs are stored.
+    pub(crate) fn room_seen(&mut self, room: StoreRoom, desk: &mut Desk<'_>) {
+        self.room = room;
+        self.hear_early_asks(desk);
     }
 
     /// What the board is like now.

@@ -7,8 +7,8 @@ use crate::agent::ids::execution_id;
 use crate::agent::mail::Desk;
 use crate::model::{
     Deadline, DesiredState, EvaluationStatus, EvaluationTrigger, Execution, ExecutionId,
-    ExecutionState, JobId, JobRecord, JobState, NodeId, Resources, SpecConfig, Timer, Topic,
-    WriteKind,
+    ExecutionState, JobId, JobRecord, JobState, NodeId, Resources, SpecConfig, StoreRoom, Timer,
+    Topic, WriteKind,
 };
 
 /// How soon a queued job is looked at again when nothing else happens; twice as late after each node that declined.
@@ -74,6 +74,11 @@ impl Requester {
             change_state(&mut live.record, JobState::Completed, "", desk.now);
             live.record.evaluation.status = EvaluationStatus::Complete;
             self.save(id, WriteKind::Promise);
+            return;
+        }
+        if self.room == StoreRoom::EndsOnly && !placed.is_empty() {
+            // A plan is stored before anything comes of it.
+            live.look_at = Some(Deadline(desk.now.boot_ms + LOOK_AGAIN_MS));
             return;
         }
         let mut planned = Vec::new();

@@ -31,7 +31,7 @@ use super::{AgentConfig, Writes};
 use crate::model::{
     Deadline, EndedJob, EvaluationId, Execution, ExecutionId, ExecutionState, IdempotencyKey, Job,
     JobId, JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Overdue, PruneMode,
-    Write, WriteKind,
+    StoreRoom, Write, WriteKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use versions::documents_bytes;
@@ -49,6 +49,7 @@ const TOKEN_MS: u64 = 24 * 60 * 60 * 1_000;
 #[derive(Debug)]
 pub(crate) struct Requester {
     ids: JobIds,
+    room: StoreRoom,
     /// Nodes that may be asked: this one if it computes, and connected compute nodes.
     nodes: BTreeSet<NodeId>,
     jobs: BTreeMap<JobId, Live>,
@@ -113,13 +114,19 @@ impl Token {
 }
 
 impl Requester {
-    pub(crate) fn new(config: &AgentConfig, last_job: Option<&JobId>, now: Now) -> Self {
+    pub(crate) fn new(
+        config: &AgentConfig,
+        last_job: Option<&JobId>,
+        room: StoreRoom,
+        now: Now,
+    ) -> Self {
         let mut nodes = BTreeSet::new();
         if config.roles.has(NodeRole::Compute) {
             nodes.insert(config.me.clone());
         }
         Self {
             ids: JobIds::new(config.seed, now.boot_ms, last_job),
+            room,
             nodes,
             jobs: BTreeMap::new(),
             documents_bytes: 0,
@@ -312,6 +319,12 @@ impl Requester {
         for id in ids {
             self.resume(&id, |other| *other == node, desk);
         }
+        self.look_again(desk);
+    }
+
+    /// What the store has room for now: what could not be planned is looked at again.
+    pub(crate) fn room_seen(&mut self, room: StoreRoom, desk: &mut Desk<'_>) {
+        self.room = room;
         self.look_again(desk);
     }
 

@@ -10,7 +10,7 @@ use crate::agent::mail::Desk;
 use crate::model::{
     ApiReply, DenyReason, DesiredState, Evaluation, EvaluationId, EvaluationStatus,
     EvaluationTrigger, ExecutionId, IdempotencyKey, Job, JobId, JobRecord, JobState, NodeId, Now,
-    Submission, Timer, Topic, WriteKind,
+    StoreRoom, Submission, Timer, Topic, WriteKind,
 };
 
 impl Requester {
@@ -20,6 +20,9 @@ impl Requester {
         let key = NewKey::of(submission.idempotency, &submission.submitted);
         if let Some(answer) = self.answer_of(key.as_ref()) {
             return answer;
+        }
+        if self.room == StoreRoom::EndsOnly {
+            return ApiReply::Denied(DenyReason::StoreFull);
         }
         if let Some(reason) = self.is_over_bytes(submission.submitted.len()) {
             return ApiReply::Denied(reason);

@@ -4,7 +4,8 @@ use super::place::{Occasion, Reason};
 use super::{Requester, Wanted};
 use crate::agent::mail::Desk;
 use crate::model::{
-    Deadline, DesiredState, ExecutionId, Failure, FailureKind, JobId, Message, Outcome, Topic,
+    Deadline, DesiredState, ExecutionId, Failure, FailureKind, JobId, Message, Outcome, StoreRoom,
+    Topic,
 };
 
 /// How long a node may take to bid (swarm-protocol.md 5.2). An accepted bid is waited for without end: the node may run
@@ -101,8 +102,9 @@ impl Requester {
         let Some(execution) = live.execution(id) else {
             return;
         };
-        if execution.desired == DesiredState::Running {
-            // Its bid was accepted, perhaps in an earlier life of either side: it is asked about without end.
+        if execution.desired == DesiredState::Running || self.room == StoreRoom::EndsOnly {
+            // Its bid was accepted, perhaps in an earlier life of either side: it is asked about without end. And so is
+            // one whose successor could not be stored.
             live.say(id, Wanted::Bid, desk);
             return;
         }

@@ -17,7 +17,7 @@ use super::submit::{Document, NewKey, note_requester, total_timer};
 use crate::agent::mail::Desk;
 use crate::model::{
     ApiReply, DenyReason, EarlierVersion, EndedJob, EvaluationId, EvaluationTrigger, ExecutionId,
-    IfUnchanged, Job, JobId, JobRecord, JobState, Stored, Topic, WriteKind,
+    IfUnchanged, Job, JobId, JobRecord, JobState, StoreRoom, Stored, Topic, WriteKind,
 };
 
 /// How many earlier versions a job keeps: what somebody looks back at. Beyond it the oldest go.
@@ -153,6 +153,9 @@ impl Requester {
         let key = NewKey::of(asked.idempotency, what.as_bytes());
         if let Some(answer) = self.answer_of(key.as_ref()) {
             return answer;
+        }
+        if self.room == StoreRoom::EndsOnly {
+            return ApiReply::Denied(DenyReason::StoreFull);
         }
         if !self.jobs.contains_key(id) {
             match stored {
