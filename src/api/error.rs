@@ -1,8 +1,7 @@
 //! Every way to say no, in one table: status, code, component, what to do, whether to try again (rest-api.md 1.5).
 //!
-//! A mistake of the client is never 5xx, and 501 is never sent: what does not exist yet is 400 with `Code`
-//! `NotImplemented` and a hint. 503 and 507 mean that the same request may succeed later; `Details.Retryable` says so in
-//! words that a program can read.
+//! A mistake of the client is never 5xx. 503 and 507 mean that the same request may succeed later; `Details.Retryable`
+//! says so in words that a program can read.
 
 use super::wire::{Json, job_state_word};
 use crate::model::{DenyReason, JobState};
@@ -72,8 +71,6 @@ pub(super) enum ApiError {
     /// All problems of a submission, one a line.
     #[error("{}", .0.join("\n"))]
     Invalid(Vec<String>),
-    #[error("{what}")]
-    NotImplemented { what: String, hint: &'static str },
     #[error("the request body is too big: more than {limit} bytes")]
     BodyTooLarge { limit: usize },
     #[error("the request body did not arrive within {seconds} s")]
@@ -245,7 +242,6 @@ impl ApiError {
                 API,
                 "nothing was submitted: correct each line and send the job again",
             ),
-            Self::NotImplemented { hint, .. } => row(400, "NotImplemented", API, *hint),
             Self::BodyTooLarge { .. } => row(
                 413,
                 "BadRequest",
@@ -396,6 +392,12 @@ fn denied(reason: &DenyReason, asked: &Asked) -> Row {
             "ConflictJobRevision",
             JOBS,
             "send it with Force true (--force) to run it again as a new version",
+        ),
+        DenyReason::TypeDiffers { .. } => row(
+            409,
+            "ResourceInUse",
+            JOBS,
+            "give the new job another name; a job's type does not change",
         ),
         DenyReason::NotBegun { .. } => row(
             409,

@@ -1,8 +1,8 @@
 //! An execution as its requester knows it: one attempt of one partition on one node.
 
 use super::{
-    EvaluationId, ExecutionId, Failure, JobId, NodeId, RejectReason, Resources, RunOutput,
-    SpecConfig, UnixMs,
+    EvaluationId, ExecutionId, Failure, JobId, NodeId, Now, RejectReason, Resources, RunOutput,
+    SpecConfig, Timer, UnixMs,
 };
 use minicbor::{Decode, Encode};
 
@@ -70,6 +70,24 @@ pub struct Execution {
     /// Why it failed, if it did.
     #[n(19)]
     pub failure: Option<Failure>,
+    /// How its replica fares, for a job that is kept running.
+    #[n(20)]
+    pub upkeep: Option<Upkeep>,
+}
+
+/// How a replica of a job that is kept running has fared up to one of its executions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Upkeep {
+    /// Executions in a row that did not last, this one among them once it has ended.
+    #[n(0)]
+    pub short_runs: u32,
+    /// When its container was first known to run.
+    #[n(1)]
+    pub running_since: Option<Now>,
+    /// Set when it ends: the next one is planned once this is due.
+    #[n(2)]
+    pub pause: Option<Timer>,
 }
 
 /// What the requester wants of an execution.
@@ -148,6 +166,20 @@ impl ExecutionState {
         Self::Failed,
         Self::Cancelled,
     ];
+
+    /// Whether its node has taken it, however it went on.
+    #[must_use]
+    pub fn was_taken(self) -> bool {
+        matches!(
+            self,
+            Self::BidAccepted
+                | Self::Running
+                | Self::Publishing
+                | Self::Completed
+                | Self::Failed
+                | Self::Cancelled
+        )
+    }
 
     /// Whether nothing follows.
     #[must_use]

@@ -1,6 +1,6 @@
 //! A job: what a client asked for, and how far it has come.
 
-use super::{JobId, NodeId, Task, UnixMs};
+use super::{JobId, NodeId, Task, Timeouts, UnixMs};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 
@@ -80,6 +80,31 @@ pub enum JobType {
     Ops,
 }
 
+impl JobType {
+    /// Whether it never completes: what ends is started again until somebody stops the job.
+    #[must_use]
+    pub fn is_kept_running(self) -> bool {
+        matches!(self, Self::Service | Self::Daemon)
+    }
+
+    /// Its word, as clients write it (rest-api.md 3.12).
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Service => "service",
+            Self::Daemon => "daemon",
+            Self::Ops => "ops",
+        }
+    }
+
+    /// Whether each fitting node has one of it, whatever its count.
+    #[must_use]
+    pub fn is_on_every_node(self) -> bool {
+        matches!(self, Self::Daemon | Self::Ops)
+    }
+}
+
 /// Job states. `Completed`, `Failed` and `Stopped` are terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
@@ -113,6 +138,16 @@ impl Job {
     pub fn own_meta(&self) -> impl Iterator<Item = (&String, &String)> {
         let is_own = |(key, _): &(&String, &String)| !key.starts_with(RESERVED_META);
         self.meta.iter().filter(is_own)
+    }
+
+    /// The times that bound it. What is kept running has none (rest-api.md 4.8); only for its first node it waits as long
+    /// as its task's `QueueTimeout` says.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        match self.job_type.is_kept_running() {
+            true => Timeouts::default(),
+            false => self.task.timeouts,
+        }
     }
 }
 

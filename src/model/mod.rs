@@ -63,7 +63,7 @@ pub use evaluation::{Evaluation, EvaluationStatus, EvaluationTrigger};
 pub use evidence::{
     Bundle, Census, EngineState, FileCost, Histogram, LogLines, Metrics, ProcessReading,
 };
-pub use execution::{DesiredState, Execution, ExecutionState};
+pub use execution::{DesiredState, Execution, ExecutionState, Upkeep};
 pub use failure::{Failure, FailureKind};
 pub use history::{HistoryItem, HistoryLevel, Topic};
 pub use ids::{ContainerId, EvaluationId, ExecutionId, JobId, NodeId, RequestId};

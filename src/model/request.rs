@@ -3,7 +3,9 @@
 //! Live jobs are answered by the agent, so that no read shows a promise that a power cut could take back; everything
 //! else is read from disk. A handler asks the agent first and, on `NotLive`, the store.
 
-use super::{Bundle, EvaluationId, Job, JobId, JobRecord, JobState, NodeInfo, Prunable, PruneMode};
+use super::{
+    Bundle, EvaluationId, Job, JobId, JobRecord, JobState, JobType, NodeInfo, Prunable, PruneMode,
+};
 use thiserror::Error;
 
 /// Asked of the agent.
@@ -196,6 +198,18 @@ pub enum DenyReason {
         name: String,
         /// Its latest version.
         version: u64,
+    },
+    /// The job of this name is of another type.
+    #[error("job \"{name}\" ({job}) is a {} job and does not become a {} job", is.word(), asked.word())]
+    TypeDiffers {
+        /// Which.
+        job: JobId,
+        /// Its name.
+        name: String,
+        /// Its type.
+        is: JobType,
+        /// The type of what came under its name.
+        asked: JobType,
     },
     /// A job that has not begun is not run again.
     #[error("job {job} cannot be run again yet: it is {state:?}")]

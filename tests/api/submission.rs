@@ -75,18 +75,12 @@ fn every_recorded_submission_is_taken_or_refused_for_a_reason_we_chose() {
     for request in requests {
         let scenario = request["scenario"].as_str().unwrap();
         let reply = server.put(JOBS, &request["body"].to_string());
-        match request["body"]["Job"]["Type"].as_str().unwrap() {
-            "batch" if scenario.ends_with("/bad-constraint") => {
-                let message = reply.refused(400, "ValidationError");
-                assert!(message.contains("\"bogus\""), "{message}");
-            }
-            "batch" => {
-                assert_eq!(reply.status, 200, "{scenario}: {reply:?}");
-                taken += 1;
-            }
-            _ => {
-                reply.refused(400, "NotImplemented");
-            }
+        if scenario.ends_with("/bad-constraint") {
+            let message = reply.refused(400, "ValidationError");
+            assert!(message.contains("\"bogus\""), "{message}");
+        } else {
+            assert_eq!(reply.status, 200, "{scenario}: {reply:?}");
+            taken += 1;
         }
     }
     assert!(taken > 20, "{taken}");
@@ -388,12 +382,43 @@ fn an_answer_stays_small_however_many_problems_there_are() {
 }
 
 #[test]
-fn other_job_types_are_refused_with_a_hint() {
+fn every_job_type_is_taken_and_one_for_every_node_has_no_count() {
     let server = World::default().serve();
-    for kind in ["service", "daemon", "ops"] {
-        let reply = server.put(JOBS, &job("Type", json!(kind)));
-        let message = reply.refused(400, "NotImplemented");
-        assert!(message.contains(kind), "{message}");
-        assert_eq!(reply.json()["Hint"], "submit it with Type batch");
+    for (word, job_type, count) in [
+        ("batch", JobType::Batch, 1),
+        ("service", JobType::Service, 1),
+        ("daemon", JobType::Daemon, 0),
+        ("ops", JobType::Ops, 0),
+    ] {
+        server.put(JOBS, &job("Type", json!(word))).ok();
+        let job = submitted(&server).job;
+        assert_eq!((job.job_type, job.count), (job_type, count), "{word}");
+    }
+}
+
+#[test]
+fn a_time_that_does_not_bound_what_is_kept_running_is_ignored_with_a_warning() {
+    let server = World::default().serve();
+    let timeouts = json!({"ExecutionTimeout": 5, "QueueTimeout": 7, "TotalTimeout": 20});
+    for (word, ignored) in [
+        ("batch", &[][..]),
+        ("ops", &[]),
+        ("service", &["ExecutionTimeout", "TotalTimeout"]),
+        (
+            "daemon",
+            &["ExecutionTimeout", "TotalTimeout", "QueueTimeout"],
+        ),
+    ] {
+        let body = json!({"Job": {"Type": word, "Tasks": [{
+            "Name": "main", "Timeouts": timeouts,
+            "Engine": {"Type": "docker", "Params": {"Image": "busybox"}},
+        }]}});
+        let reply = server.put(JOBS, &body.to_string()).ok();
+        let warnings = reply["Warnings"].as_array().cloned().unwrap_or_default();
+        let expected: Vec<Value> = ignored
+            .iter()
+            .map(|key| json!(format!("a {word} job has no {key}; yours was ignored")))
+            .collect();
+        assert_eq!(warnings, expected);
     }
 }

@@ -101,6 +101,7 @@ pub(super) fn running(n: u32) -> JobRecord {
             state_message: String::new(),
             published: SpecConfig::default(),
             failure: None,
+            upkeep: None,
             reject: None,
             run_output: None,
             allocated: Resources {

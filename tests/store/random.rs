@@ -227,6 +227,11 @@ fn execution(seed: &mut Seed) -> Execution {
             seed.pick(&reasons).clone()
         }),
         failure: maybe(seed, failure),
+        upkeep: maybe(seed, |seed| Upkeep {
+            short_runs: small(seed),
+            running_since: maybe(seed, now),
+            pause: maybe(seed, timer),
+        }),
     }
 }
 

@@ -79,6 +79,7 @@ pub(crate) fn execution(n: u32, partition: u32, state: ExecutionState) -> Execut
         modified: None,
         reject: None,
         failure: None,
+        upkeep: None,
     }
 }
 

@@ -1,13 +1,10 @@
 //! Can this node run such a thing at all?
 
 use super::EngineView;
-use crate::model::{DockerSpec, Job, JobType, NetworkKind, RejectReason};
+use crate::model::{DockerSpec, Job, NetworkKind, RejectReason};
 
 pub(super) fn check(job: &Job, engine: &EngineView) -> Result<(), RejectReason> {
     let task = &job.task;
-    if job.job_type != JobType::Batch {
-        return Err(RejectReason::JobTypeUnsupported);
-    }
     if !task.engine.is("docker") {
         return Err(RejectReason::EngineUnsupported {
             engine: task.engine.kind.clone(),

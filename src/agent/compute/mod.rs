@@ -191,7 +191,7 @@ struct Sweep {
 
 impl Held {
     fn new(record: ExecutionRecord, phase: Phase, now: Now) -> Self {
-        let seconds = record.job.task.timeouts.queue_s;
+        let seconds = record.job.timeouts().queue_s;
         let patience = (seconds > 0)
             .then(|| Timer::start(record.accepted, seconds.saturating_mul(1_000)).rebase(now));
         Self {

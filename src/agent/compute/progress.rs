@@ -49,8 +49,7 @@ impl Compute {
             held.record.timer = held
                 .record
                 .job
-                .task
-                .timeouts
+                .timeouts()
                 .execution_ms()
                 .map(|limit_ms| Timer::start(desk.now, limit_ms));
         }

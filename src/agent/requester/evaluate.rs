@@ -1,15 +1,17 @@
 //! One look of the scheduler at one job.
 
 use super::history::{change_state, note_execution, note_job};
-use super::place::{Occasion, Placement, Reason, next_attempt, place};
-use super::{Live, Requester, Wanted};
+use super::place::{Occasion, Placement, Reason, next_attempt, nobody_is_there, place};
+use super::replica::{Replica, Standing, replicas};
+use super::{Live, Requester, Wanted, upkeep};
 use crate::agent::ids::execution_id;
 use crate::agent::mail::Desk;
 use crate::model::{
     Deadline, DesiredState, EvaluationStatus, EvaluationTrigger, Execution, ExecutionId,
-    ExecutionState, JobId, JobRecord, JobState, NodeId, Resources, SpecConfig, StoreRoom, Timer,
-    Topic, WriteKind,
+    ExecutionState, JobId, JobRecord, JobState, JobType, NodeId, Now, Resources, SpecConfig,
+    StoreRoom, Timer, Topic, WriteKind,
 };
+use std::collections::BTreeSet;
 
 /// How soon a queued job is looked at again when nothing else happens; twice as late after each node that declined.
 const LOOK_AGAIN_MS: u64 = 30_000;
@@ -20,6 +22,9 @@ const LOOK_AGAIN_DOUBLINGS_MAX: usize = 3;
 
 /// How many declined executions a job keeps: they explain, they do not matter.
 const DECLINED_MAX: usize = 8;
+
+/// What is said of a service with no replicas.
+const NO_REPLICA: &str = "nothing is to run: the job's Count is 0";
 
 impl Requester {
     /// Looks at every queued job again: an engine or a node came back.
@@ -35,6 +40,17 @@ impl Requester {
         }
     }
 
+    /// Looks at a job for which a node that has come may matter: it waits for one, or is to be on every one.
+    pub(super) fn look_at_start(&mut self, id: &JobId, desk: &mut Desk<'_>) {
+        let may_matter = |live: &Live| {
+            let job_type = live.job().job_type;
+            live.look_at.is_some() || job_type.is_on_every_node() || job_type.is_kept_running()
+        };
+        if self.jobs.get(id).is_some_and(may_matter) {
+            self.look(id, Occasion::Start, desk);
+        }
+    }
+
     /// Plans what is missing, completes what is complete, fails what cannot be placed.
     pub(super) fn look(&mut self, id: &JobId, occasion: Occasion, desk: &mut Desk<'_>) {
         let Some(live) = self.jobs.get_mut(id) else {
@@ -43,57 +59,51 @@ impl Requester {
         if live.job().state.is_terminal() {
             return;
         }
-        let mut placed = Vec::new();
-        let mut waiting = None;
-        let mut complete = 0;
-        for (partition, standing) in (0..).zip(standings(&live.record)) {
-            match standing {
-                Standing::Complete => {
-                    complete += 1;
-                    continue;
-                }
-                Standing::Open => continue,
-                Standing::Missing => {}
-            }
-            match place(&live.record, partition, &self.nodes, occasion) {
-                Placement::Ask(node) => placed.push((partition, node)),
-                Placement::Wait(message, hint) => {
-                    waiting = Some(Reason {
-                        message,
-                        hint,
-                        code: None,
-                    })
-                }
-                Placement::Never(reason) => {
-                    self.fail(id, &reason, desk);
-                    return;
-                }
-            }
+        let survey = match Survey::of(&live.record, &self.nodes, occasion, desk.now) {
+            Ok(survey) => survey,
+            Err(reason) => return self.fail(id, &reason, desk),
+        };
+        if let Some(reason) = &survey.unfit
+            && may_fail(&live.record)
+        {
+            return self.fail(id, reason, desk);
         }
-        if complete == live.job().count {
-            change_state(&mut live.record, JobState::Completed, "", desk.now);
+        let over = match live.job().job_type.is_kept_running() {
+            _ if !survey.is_over => None,
+            false => Some((JobState::Completed, "")),
+            // It is to have no replicas.
+            true => Some((JobState::Running, NO_REPLICA)),
+        };
+        if let Some((state, message)) = over {
+            if live.job().state == state {
+                return;
+            }
+            change_state(&mut live.record, state, message, desk.now);
             live.record.evaluation.status = EvaluationStatus::Complete;
             self.save(id, WriteKind::Promise);
             return;
         }
-        if self.room == StoreRoom::EndsOnly && !placed.is_empty() {
+        if self.room == StoreRoom::EndsOnly && !survey.placed.is_empty() {
             // A plan is stored before anything comes of it.
             live.look_at = Some(Deadline(desk.now.boot_ms + LOOK_AGAIN_MS));
             return;
         }
         let mut planned = Vec::new();
-        for (partition, node) in placed {
-            for declined in live.forget_declined(partition) {
+        for (replica, node) in survey.placed {
+            for declined in live.forget_declined(&replica) {
                 self.job_of.remove(&declined);
             }
-            let execution = live.plan(partition, node, desk);
+            let execution = live.plan(&replica, node, desk);
             self.job_of.insert(execution.clone(), id.clone());
             planned.push(execution);
         }
-        if let Some(reason) = waiting {
-            self.queue(id, &reason, desk);
+        if let Some(reason) = survey.waiting {
+            self.queue(id, &reason, survey.pausing, desk);
+        } else if let Some(reason) = survey.unfit {
+            // Nothing but another node, or this one started otherwise, can help; then it is looked at again.
+            self.wait(id, &reason, survey.pausing, desk);
         } else {
-            live.look_at = None;
+            live.look_at = survey.pausing;
             live.record.evaluation.status = EvaluationStatus::Complete;
         }
         if planned.is_empty() {
@@ -110,42 +120,68 @@ impl Requester {
         }
     }
 
-    /// A node is missing: the job waits within its queue timeout, or fails.
-    fn queue(&mut self, id: &JobId, reason: &Reason, desk: &mut Desk<'_>) {
+    /// A node is missing: the job waits within its queue timeout, or fails. It is looked at again at `pausing` too.
+    fn queue(
+        &mut self,
+        id: &JobId,
+        reason: &Reason,
+        pausing: Option<Deadline>,
+        desk: &mut Desk<'_>,
+    ) {
         let Some(live) = self.jobs.get_mut(id) else {
             return;
         };
-        let queue_ms = live.job().task.timeouts.queue_s.saturating_mul(1_000);
-        let timer = *live
-            .record
-            .queue_timer
-            .get_or_insert_with(|| Timer::start(desk.now, queue_ms));
-        if timer.is_due(desk.now) {
-            self.fail(id, reason, desk);
-            return;
-        }
         let executions = live.record.latest_executions();
         let declined = executions.filter(|one| one.state == ExecutionState::AskForBidRejected);
         let doublings = declined.skip(1).take(LOOK_AGAIN_DOUBLINGS_MAX).count();
-        let look = desk.now.boot_ms + (LOOK_AGAIN_MS << doublings);
-        live.look_at = Some(Deadline(look).min(timer.deadline()));
+        let mut look = Deadline(desk.now.boot_ms + (LOOK_AGAIN_MS << doublings));
+        if may_fail(&live.record) {
+            let queue_ms = live.job().task.timeouts.queue_s.saturating_mul(1_000);
+            let timer = *live
+                .record
+                .queue_timer
+                .get_or_insert_with(|| Timer::start(desk.now, queue_ms));
+            if timer.is_due(desk.now) {
+                self.fail(id, reason, desk);
+                return;
+            }
+            look = look.min(timer.deadline());
+        }
+        let look = pausing.map_or(look, |pausing| pausing.min(look));
+        self.wait(id, reason, Some(look), desk);
+    }
+
+    /// The job waits for a node, and is looked at again then, if time can help.
+    fn wait(&mut self, id: &JobId, reason: &Reason, look: Option<Deadline>, desk: &mut Desk<'_>) {
+        let Some(live) = self.jobs.get_mut(id) else {
+            return;
+        };
+        live.look_at = look;
         live.record.evaluation.status = EvaluationStatus::Blocked;
-        if live.job().state == JobState::Pending {
-            let details = [("Hint", reason.hint)];
-            note_job(
-                &mut live.record,
-                Topic::Queueing,
-                &reason.message,
-                &details,
-                desk.now,
-            );
-            change_state(
-                &mut live.record,
-                JobState::Queued,
-                &reason.message,
-                desk.now,
-            );
-            self.save(id, WriteKind::Promise);
+        match live.job().state {
+            JobState::Pending => {
+                let details = [("Hint", reason.hint)];
+                note_job(
+                    &mut live.record,
+                    Topic::Queueing,
+                    &reason.message,
+                    &details,
+                    desk.now,
+                );
+                change_state(
+                    &mut live.record,
+                    JobState::Queued,
+                    &reason.message,
+                    desk.now,
+                );
+                self.save(id, WriteKind::Promise);
+            }
+            // A service that ran waits between two executions.
+            JobState::Running if live.job().job_type.is_kept_running() => {
+                live.record.job.state_message.clone_from(&reason.message);
+                self.save(id, WriteKind::RideAlong);
+            }
+            _ => {}
         }
     }
 
@@ -188,40 +224,83 @@ impl Requester {
     }
 }
 
-/// How a partition of the latest version stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// None of its executions is open or has completed.
-    Missing,
-    /// One is open.
-    Open,
-    /// One has completed.
-    Complete,
+/// What a look at a job has shown.
+#[derive(Debug, Default)]
+struct Survey {
+    /// Which replicas are planned now, and where.
+    placed: Vec<(Replica, NodeId)>,
+    /// Why one has no node yet.
+    waiting: Option<Reason>,
+    /// Why one has no node until another comes.
+    unfit: Option<Reason>,
+    /// When the first of those that pause is started again.
+    pausing: Option<Deadline>,
+    /// Whether nothing is open and nothing is missing.
+    is_over: bool,
 }
 
-/// All partitions in one pass: a job may have a thousand of them, and is looked at when each ends.
-fn standings(record: &JobRecord) -> Vec<Standing> {
-    let count = usize::try_from(record.job.count).unwrap_or(usize::MAX);
-    let mut standings = vec![Standing::Missing; count];
-    for execution in record.latest_executions() {
-        let partition = usize::try_from(execution.partition).unwrap_or(usize::MAX);
-        let Some(standing) = standings.get_mut(partition) else {
-            continue;
-        };
-        if execution.state == ExecutionState::Completed {
-            *standing = Standing::Complete;
-        } else if !execution.state.is_terminal() && *standing == Standing::Missing {
-            *standing = Standing::Open;
+impl Survey {
+    /// # Errors
+    /// The job cannot be completed.
+    fn of(
+        record: &JobRecord,
+        nodes: &BTreeSet<NodeId>,
+        occasion: Occasion,
+        now: Now,
+    ) -> Result<Self, Reason> {
+        let mut survey = Self::default();
+        let is_on_every_node = record.job.job_type.is_on_every_node();
+        let replicas = replicas(record, nodes, now);
+        let count = replicas.len();
+        let (mut complete, mut unfit) = (0, 0);
+        for (replica, standing) in replicas {
+            match standing {
+                Standing::Complete => complete += 1,
+                Standing::Open => {}
+                Standing::Pausing(until) => {
+                    let earlier = survey.pausing.filter(|earlier| *earlier <= until);
+                    survey.pausing = earlier.or(Some(until));
+                }
+                Standing::Missing => match place(record, &replica, nodes, occasion) {
+                    Placement::Ask(node) => survey.placed.push((replica, node)),
+                    Placement::Wait(reason) => survey.waiting = Some(reason),
+                    Placement::Unfit(reason) => {
+                        unfit += 1;
+                        survey.unfit.get_or_insert(reason);
+                    }
+                    Placement::Never(reason) => return Err(reason),
+                },
+            }
         }
+        if is_on_every_node && count == 0 {
+            survey.waiting = Some(nobody_is_there());
+        }
+        if is_on_every_node && unfit < count {
+            // The nodes that it does not fit do not matter as long as there is one that it does.
+            survey.unfit = None;
+        }
+        let has_nodes = survey.waiting.is_none() && survey.unfit.is_none();
+        survey.is_over = has_nodes && complete + unfit == count;
+        Ok(survey)
     }
-    standings
+}
+
+/// Whether a job for which there is no node fails. A service that a node has taken once is kept, and a daemon waits for
+/// nodes.
+fn may_fail(record: &JobRecord) -> bool {
+    match record.job.job_type {
+        JobType::Batch | JobType::Ops => true,
+        JobType::Daemon => false,
+        JobType::Service => !record.latest_executions().any(|one| one.state.was_taken()),
+    }
 }
 
 impl Live {
     /// Plans an execution; its ask leaves once it is stored.
-    fn plan(&mut self, partition: u32, node: NodeId, desk: &Desk<'_>) -> ExecutionId {
+    fn plan(&mut self, replica: &Replica, node: NodeId, desk: &Desk<'_>) -> ExecutionId {
         let job = &self.record.job;
-        let attempt = next_attempt(&self.record, partition);
+        let attempt = next_attempt(&self.record, replica);
+        let partition = replica.partition();
         let id = execution_id(&job.id, job.version, partition, attempt, &node);
         let message = format!("Requested execution on {node}");
         let details = [("NodeID", node.as_str())];
@@ -246,6 +325,7 @@ impl Live {
             modified: desk.now.wall,
             reject: None,
             failure: None,
+            upkeep: upkeep::begin(&self.record, replica),
         };
         note_execution(
             &mut self.record,
@@ -260,10 +340,10 @@ impl Live {
     }
 
     /// Keeps a queued job's record small: of its declined executions only the latest stay. Returns those that went.
-    fn forget_declined(&mut self, partition: u32) -> Vec<ExecutionId> {
-        let version = self.record.job.version;
+    fn forget_declined(&mut self, replica: &Replica) -> Vec<ExecutionId> {
+        let (version, job_type) = (self.record.job.version, self.record.job.job_type);
         let is_declined = |execution: &Execution| {
-            execution.partition == partition
+            Replica::of(job_type, execution) == *replica
                 && execution.job_version == version
                 && execution.state == ExecutionState::AskForBidRejected
         };

@@ -1,7 +1,7 @@
 //! What compute nodes say.
 
 use super::history::{change_state, note_engine, note_execution, note_pull};
-use super::{Requester, Wanted, advance};
+use super::{Requester, Wanted, advance, upkeep};
 use crate::agent::mail::Desk;
 use crate::model::{
     BidVerdict, DesiredState, Execution, ExecutionId, ExecutionState, JobId, JobState, Message,
@@ -151,6 +151,9 @@ impl Requester {
         }
         // Its container may be far from running: the image may have to be pulled.
         change_state(&mut live.record, JobState::Running, ACCEPTED, desk.now);
+        if live.job().job_type.is_kept_running() {
+            ACCEPTED.clone_into(&mut live.record.job.state_message);
+        }
         self.save(job, kind);
     }
 
@@ -196,6 +199,7 @@ impl Requester {
             return;
         }
         advance(execution, state, "", desk.now);
+        live.runs(id, desk.now);
         note_execution(
             &mut live.record,
             id,
@@ -282,6 +286,11 @@ impl Requester {
         execution.desired = DesiredState::Stopped;
         let node = execution.node_id.clone();
         let now = desk.now;
+        let why = match &outcome {
+            Outcome::Completed { output, .. } => upkeep::ended_with(output),
+            Outcome::Failed { failure, .. } => failure.message.clone(),
+            Outcome::Cancelled { .. } => "it was stopped on its node".to_owned(),
+        };
         match outcome {
             Outcome::Completed { output, published } => {
                 let message = match output.exit_code {
@@ -327,6 +336,7 @@ impl Requester {
                 );
             }
         }
+        self.pause(job, id, &why, now);
         self.save(job, WriteKind::Promise);
         self.look_after(job, desk);
     }

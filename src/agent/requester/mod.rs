@@ -17,8 +17,10 @@ mod history;
 mod place;
 mod reads;
 mod rebuild;
+mod replica;
 mod submit;
 mod timers;
+mod upkeep;
 mod versions;
 
 pub(crate) use rebuild::lost_jobs;
@@ -33,6 +35,7 @@ use crate::model::{
     JobId, JobNames, JobRecord, JobSummary, Message, NodeId, NodeRole, Now, Overdue, PruneMode,
     StoreRoom, Write, WriteKind,
 };
+use place::Occasion;
 use std::collections::{BTreeMap, BTreeSet};
 use versions::documents_bytes;
 
@@ -162,6 +165,7 @@ impl Requester {
         for mut record in live {
             record.total_timer = record.total_timer.map(|timer| timer.rebase(desk.now));
             record.queue_timer = record.queue_timer.map(|timer| timer.rebase(desk.now));
+            Self::forgive_reboot(&mut record, desk.now);
             let id = record.job.id.clone();
             for key in record.tokens() {
                 let token = Token::new(id.clone(), key);
@@ -179,7 +183,7 @@ impl Requester {
         }
         for id in ids {
             self.resume(&id, |_| true, desk);
-            self.look(&id, place::Occasion::Again, desk);
+            self.look(&id, Occasion::Start, desk);
         }
     }
 
@@ -318,8 +322,8 @@ impl Requester {
         let ids: Vec<JobId> = self.jobs.keys().cloned().collect();
         for id in ids {
             self.resume(&id, |other| *other == node, desk);
+            self.look_at_start(&id, desk);
         }
-        self.look_again(desk);
     }
 
     /// What the store has room for now: what could not be planned is looked at again.

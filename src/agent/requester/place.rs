@@ -1,7 +1,8 @@
 //! Which node is asked next for a partition, or why none is.
 
+use super::replica::Replica;
 use crate::agent::ids::execution_id;
-use crate::model::{Execution, ExecutionState, Failure, JobRecord, NodeId, RejectReason};
+use crate::model::{Execution, Failure, FailureKind, JobRecord, JobType, NodeId, RejectReason};
 use std::collections::BTreeSet;
 
 /// Attempts at one partition that may fail before the job does: enough for a fleet where some boards are ill, few enough
@@ -16,8 +17,11 @@ const ATTEMPTS_PER_NODE_MAX: usize = 2;
 pub(super) enum Occasion {
     /// It is new, or one of its executions changed.
     First,
-    /// Time has passed, or a node or an engine came back: who declined for now is asked again.
+    /// Time has passed, or an engine came back: who declined for now is asked again.
     Again,
+    /// A node has come, or this one has started: what is kept running asks even who declined for good, for it may have
+    /// come with other labels or more room.
+    Start,
 }
 
 /// Where the next attempt goes.
@@ -26,7 +30,9 @@ pub(super) enum Placement {
     /// Ask this node.
     Ask(NodeId),
     /// Nobody fits now; somebody may later.
-    Wait(String, &'static str),
+    Wait(Reason),
+    /// None of the nodes that are there ever will.
+    Unfit(Reason),
     /// Nobody ever will: why, and what the user can do.
     Never(Reason),
 }
@@ -40,16 +46,17 @@ pub(super) struct Reason {
     pub(super) code: Option<&'static str>,
 }
 
-/// Decides for one partition that has neither a running nor a completed execution.
+/// Decides for one replica that has neither a running nor a completed execution.
 pub(super) fn place(
     record: &JobRecord,
-    partition: u32,
+    replica: &Replica,
     nodes: &BTreeSet<NodeId>,
     occasion: Occasion,
 ) -> Placement {
+    let job_type = record.job.job_type;
     let attempts: Vec<&Execution> = record
         .latest_executions()
-        .filter(|execution| execution.partition == partition)
+        .filter(|execution| Replica::of(job_type, execution) == *replica)
         .collect();
     let failures: Vec<(&NodeId, &Failure)> = attempts
         .iter()
@@ -61,29 +68,33 @@ pub(super) fn place(
         })
         .collect();
     if let Some((_, failure)) = failures.last()
-        && (!failure.kind.may_try_elsewhere() || failures.len() >= ATTEMPTS_MAX)
+        && is_final(job_type, failure.kind, failures.len())
     {
         return Placement::Never(failed(failure));
     }
-    let candidates = nodes.iter().filter(|node| {
+    let nodes: Vec<&NodeId> = nodes
+        .iter()
+        .filter(|node| replica.may_be_on(node))
+        .collect();
+    let candidates = nodes.iter().copied().filter(|node| {
         let here: Vec<&Failure> = failures
             .iter()
             .filter(|(other, _)| other == node)
             .map(|(_, failure)| *failure)
             .collect();
-        let declined = attempts
-            .iter()
-            .rfind(|execution| {
-                execution.node_id == **node && execution.state == ExecutionState::AskForBidRejected
-            })
-            .and_then(|execution| execution.reject.as_ref());
-        let may_again =
-            declined.is_none_or(|reason| reason.is_transient() && occasion == Occasion::Again);
-        may_again
-            && here.len() < ATTEMPTS_PER_NODE_MAX
-            && here.iter().all(|failure| failure.kind.is_transient())
+        let last = attempts.iter().rfind(|one| one.node_id == **node);
+        let declined = last.and_then(|execution| execution.reject.as_ref());
+        let may_again = match occasion {
+            Occasion::First => declined.is_none(),
+            Occasion::Start if job_type.is_kept_running() => true,
+            Occasion::Again | Occasion::Start => declined.is_none_or(RejectReason::is_transient),
+        };
+        let may_retry = job_type.is_kept_running()
+            || here.len() < ATTEMPTS_PER_NODE_MAX
+                && here.iter().all(|failure| failure.kind.is_transient());
+        may_again && may_retry
     });
-    let attempt = next_attempt(record, partition);
+    let attempt = next_attempt(record, replica);
     let job = &record.job;
     // Fewest attempts first, then an order that differs from job to job, so that a fleet shares the work.
     let best = candidates.min_by_key(|node| {
@@ -93,58 +104,78 @@ pub(super) fn place(
             .count();
         (
             tried,
-            execution_id(&job.id, job.version, partition, attempt, node),
+            execution_id(&job.id, job.version, replica.partition(), attempt, node),
         )
     });
     best.map_or_else(
-        || nobody(&attempts, &failures, nodes),
+        || nobody(job_type, &attempts, &failures, &nodes),
         |node| Placement::Ask(node.clone()),
     )
 }
 
 /// The number of the next attempt: never one that was used.
-pub(super) fn next_attempt(record: &JobRecord, partition: u32) -> u32 {
+pub(super) fn next_attempt(record: &JobRecord, replica: &Replica) -> u32 {
+    let job_type = record.job.job_type;
     let used = record
         .latest_executions()
-        .filter(|execution| execution.partition == partition);
+        .filter(|execution| Replica::of(job_type, execution) == *replica);
     used.map(|execution| execution.attempt + 1)
         .max()
         .unwrap_or(0)
 }
 
+/// Whether a replica that has failed so often, and so last, is given up.
+pub(super) fn is_final(job_type: JobType, kind: FailureKind, failures: usize) -> bool {
+    match job_type {
+        JobType::Batch | JobType::Ops => !kind.may_try_elsewhere() || failures >= ATTEMPTS_MAX,
+        // The image may come, the engine may be set right: only a spec stays as it is.
+        JobType::Service | JobType::Daemon => kind == FailureKind::BadSpec,
+    }
+}
+
 fn nobody(
+    job_type: JobType,
     attempts: &[&Execution],
     failures: &[(&NodeId, &Failure)],
-    nodes: &BTreeSet<NodeId>,
+    nodes: &[&NodeId],
 ) -> Placement {
     let declined: Vec<(&NodeId, &RejectReason)> = nodes
         .iter()
         .filter_map(|node| {
             let last = attempts
                 .iter()
-                .rfind(|execution| execution.node_id == *node)?;
-            last.reject.as_ref().map(|reason| (node, reason))
+                .rfind(|execution| execution.node_id == **node)?;
+            last.reject.as_ref().map(|reason| (*node, reason))
         })
         .collect();
     if let Some((node, reason)) = declined.iter().find(|(_, reason)| reason.is_transient()) {
-        return Placement::Wait(
-            format!("no node can take the job now: node {node} {reason}"),
-            reason.hint(),
-        );
+        return Placement::Wait(Reason {
+            message: format!("no node can take the job now: node {node} {reason}"),
+            hint: reason.hint(),
+            code: None,
+        });
     }
-    if let Some((_, failure)) = failures.last() {
+    if let Some((_, failure)) = failures.last()
+        && !job_type.is_kept_running()
+    {
         return Placement::Never(failed(failure));
     }
     match declined.first() {
-        Some((node, reason)) => Placement::Never(Reason {
+        Some((node, reason)) => Placement::Unfit(Reason {
             message: format!("no node can run the job: node {node} {reason}"),
             hint: reason.hint(),
             code: None,
         }),
-        None => Placement::Wait(
-            "no compute node is connected".to_owned(),
-            "start a node with --node-type requester,compute, or connect one with --peer",
-        ),
+        None => Placement::Wait(nobody_is_there()),
+    }
+}
+
+/// Why a job waits when there is no node at all.
+pub(super) fn nobody_is_there() -> Reason {
+    Reason {
+        message: "no compute node is connected".to_owned(),
+        hint: "start a node with --node-type requester,compute, or connect one with --peer",
+        code: None,
     }
 }
 

@@ -11,9 +11,13 @@ use crate::agent::ids::{evaluation_id, execution_id};
 use crate::model::{
     ComputeState, DesiredState, Evaluation, EvaluationStatus, EvaluationTrigger, Execution,
     ExecutionId, ExecutionRecord, ExecutionState, JobId, JobRecord, JobState, NodeId, Now, Outcome,
-    SpecConfig, Topic,
+    SpecConfig, Topic, Upkeep,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Attempts of a service that are tried for the number of the one that runs, so that the next is not one that was used: a
+/// year of starts every five minutes, and a fraction of a second on a small board.
+const KEPT_ATTEMPTS_MAX: u32 = 100_000;
 
 /// The jobs of those executions that no stored job knows.
 pub(crate) fn lost_jobs(
@@ -90,8 +94,11 @@ fn job_of(execution: &ExecutionRecord, now: Now) -> JobRecord {
 /// An execution as it must have been planned.
 fn planned(record: &ExecutionRecord, me: &NodeId, now: Now) -> Execution {
     let job = &record.job;
-    let attempts = 0..u32::try_from(ATTEMPTS_MAX).unwrap_or(u32::MAX);
-    let attempt = attempts.into_iter().find(|attempt| {
+    let attempts_max = match job.job_type.is_kept_running() {
+        true => KEPT_ATTEMPTS_MAX,
+        false => u32::try_from(ATTEMPTS_MAX).unwrap_or(u32::MAX),
+    };
+    let attempt = (0..attempts_max).find(|attempt| {
         execution_id(&job.id, job.version, record.partition, *attempt, me) == record.id
     });
     Execution {
@@ -102,7 +109,7 @@ fn planned(record: &ExecutionRecord, me: &NodeId, now: Now) -> Execution {
         node_id: me.clone(),
         job_version: job.version,
         partition: record.partition,
-        attempt: attempt.unwrap_or(0),
+        attempt: attempt.unwrap_or(attempts_max),
         desired: DesiredState::Running,
         desired_message: String::new(),
         state: ExecutionState::BidAccepted,
@@ -115,5 +122,6 @@ fn planned(record: &ExecutionRecord, me: &NodeId, now: Now) -> Execution {
         modified: now.wall,
         reject: None,
         failure: None,
+        upkeep: job.job_type.is_kept_running().then(Upkeep::default),
     }
 }

@@ -229,7 +229,7 @@ pub(super) fn note_requester(job: &mut Job, me: &NodeId) {
 
 /// The clock of a job that may take only so long, started now.
 pub(super) fn total_timer(job: &Job, now: Now) -> Option<Timer> {
-    let total_s = job.task.timeouts.total_s;
+    let total_s = job.timeouts().total_s;
     (total_s > 0).then(|| Timer::start(now, total_s.saturating_mul(1_000)))
 }
 

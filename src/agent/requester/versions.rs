@@ -124,6 +124,16 @@ impl Requester {
             return ApiReply::NotLive;
         };
         let latest = live.job();
+        if latest.job_type != job.job_type {
+            let reason = DenyReason::TypeDiffers {
+                job: id.clone(),
+                name: latest.name.clone(),
+                is: latest.job_type,
+                asked: job.job_type,
+            };
+            self.let_go(id);
+            return ApiReply::Denied(reason);
+        }
         if if_unchanged == IfUnchanged::Refuse && is_same(latest, &job) {
             let reason = DenyReason::Unchanged {
                 job: id.clone(),

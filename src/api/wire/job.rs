@@ -2,7 +2,6 @@
 
 use super::Json;
 use super::network::network;
-use super::submission::type_word;
 use super::time::nanoseconds;
 use crate::model::{Constraint, InputSource, Job, JobState, ResultPath, SpecConfig, Task};
 use std::collections::BTreeMap;
@@ -25,7 +24,7 @@ pub(in crate::api) fn job(job: &Job) -> Json {
         .with("ID", job.id.as_str())
         .with("Name", job.name.as_str())
         .with("Namespace", job.namespace.as_str())
-        .with("Type", type_word(job.job_type))
+        .with("Type", job.job_type.word())
         .with("Priority", job.priority)
         .with("Count", u64::from(job.count))
         .with("Constraints", list(&job.constraints, constraint))

@@ -38,7 +38,7 @@ pub(in crate::api) struct Envelope {
 /// Reads the body of a submission. The strings are warnings for the client.
 ///
 /// # Errors
-/// 400: not JSON, every problem of the job in one, or a job type that does not exist yet.
+/// 400: not JSON, or every problem of the job in one.
 pub(in crate::api) fn read_submission(
     body: &[u8],
     envelope: Envelope,
@@ -75,15 +75,7 @@ pub(in crate::api) fn read_submission(
     if !problems.is_empty() {
         return Err(ApiError::Invalid(problems));
     }
-    if job.job_type != JobType::Batch {
-        return Err(ApiError::NotImplemented {
-            what: format!(
-                "jobs of type {} are not run here yet",
-                type_word(job.job_type)
-            ),
-            hint: "submit it with Type batch",
-        });
-    }
+    warn_of_timeouts(&job, &mut warnings);
     for (key, value) in envelope.client {
         if !value.is_empty() && value.len() <= CLIENT_ID_MAX {
             job.meta.insert(key.to_owned(), value);
@@ -126,16 +118,6 @@ fn read_type(job: &Fields<'_>, problems: &mut Problems) -> Option<JobType> {
         )),
     }
     None
-}
-
-/// A job type's word (rest-api.md 3.12).
-pub(super) fn type_word(job_type: JobType) -> &'static str {
-    match job_type {
-        JobType::Batch => "batch",
-        JobType::Service => "service",
-        JobType::Daemon => "daemon",
-        JobType::Ops => "ops",
-    }
 }
 
 fn read_job(
@@ -214,13 +196,16 @@ fn read_count(fields: &Fields<'_>, job_type: JobType, problems: &mut Problems) -
     let count = fields.integer("Count", problems).unwrap_or(1);
     if count < 0 {
         problems.add(format!("the job count must be 0 or more, not {count}"));
-    } else if count > 1 && matches!(job_type, JobType::Daemon | JobType::Ops) {
+    } else if count > 1 && job_type.is_on_every_node() {
         problems.add(format!(
             "the job count of a {} job must be 0 or 1, not {count}: it runs on every node that fits",
-            type_word(job_type)
+            job_type.word()
         ));
     } else if count > COUNT_MAX {
         problems.add(format!("the job count is too large: {count} > {COUNT_MAX}"));
+    }
+    if job_type.is_on_every_node() {
+        return 0;
     }
     u32::try_from(count).unwrap_or_default()
 }
@@ -283,6 +268,30 @@ fn warn_of_server_fields(fields: &Fields<'_>, problems: &mut Problems, warnings:
     };
     if !is_default {
         warnings.push("the job's State is kept by the server; yours was ignored".to_owned());
+    }
+}
+
+/// What is kept running has no end to be late for (rest-api.md 4.8).
+fn warn_of_timeouts(job: &Job, warnings: &mut Vec<String>) {
+    let asked = job.task.timeouts;
+    let ignored = [
+        ("ExecutionTimeout", asked.execution_s, true),
+        ("TotalTimeout", asked.total_s, true),
+        (
+            "QueueTimeout",
+            asked.queue_s,
+            job.job_type == JobType::Daemon,
+        ),
+    ];
+    let is_kept = job.job_type.is_kept_running();
+    for (key, _, _) in ignored
+        .iter()
+        .filter(|(_, seconds, of_it)| is_kept && *of_it && *seconds > 0)
+    {
+        warnings.push(format!(
+            "a {} job has no {key}; yours was ignored",
+            job.job_type.word()
+        ));
     }
 }
 

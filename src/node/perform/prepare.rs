@@ -7,8 +7,7 @@ use crate::agent::{ActivityId, Plan, Progress};
 use crate::config::ImagePull;
 use crate::engine::{ContainerSpec, EngineError, ImageFacts};
 use crate::model::{
-    Capability, ContainerId, DockerSpec, Failure, FailureKind, JobType, PullNews, PullProgress,
-    PullStage,
+    Capability, ContainerId, DockerSpec, Failure, FailureKind, PullNews, PullProgress, PullStage,
 };
 use async_io::Timer;
 use futures_lite::future::{or, zip};
@@ -140,18 +139,13 @@ fn container_spec(tools: &Tools, plan: Plan) -> Result<ContainerSpec, Failure> {
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     // What every execution is told (rest-api.md 4.10).
-    let job_type = match plan.job.job_type {
-        JobType::Batch => "batch",
-        JobType::Service => "service",
-        JobType::Daemon => "daemon",
-        JobType::Ops => "ops",
-    };
     environment.extend([
         format!("BACALHAU_EXECUTION_ID={}", plan.execution),
         format!("BACALHAU_JOB_ID={}", plan.job.id),
-        format!("BACALHAU_JOB_TYPE={job_type}"),
+        format!("BACALHAU_JOB_TYPE={}", plan.job.job_type.word()),
         format!("BACALHAU_PARTITION_INDEX={}", plan.partition),
-        format!("BACALHAU_PARTITION_COUNT={}", plan.job.count),
+        // One where there is one on every node.
+        format!("BACALHAU_PARTITION_COUNT={}", plan.job.count.max(1)),
     ]);
     Ok(ContainerSpec {
         node: tools.node.clone(),
