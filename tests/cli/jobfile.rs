@@ -56,6 +56,42 @@ fn a_file_becomes_a_submission_and_the_command_ends_as_the_job_did() {
     assert_eq!(puts[1], wrapped);
 }
 
+/// A node that says of its job what a history item says, and never that it has ended.
+fn never_ends(topic: &'static str, message: &'static str) -> FakeApi {
+    FakeApi::start(move |asked| {
+        if asked.method == "PUT" {
+            let ids = json!({ "JobID": "j-1", "EvaluationID": "v-1", "Warnings": null });
+            return Say::Json(200, ids);
+        }
+        let item = json!({ "SeqNum": 1, "Type": "ExecutionLevel", "Time": "2025-06-01T12:00:00Z",
+            "Event": { "Topic": topic, "Message": message } });
+        Say::Json(200, json!({ "NextToken": "t", "Items": [item] }))
+    })
+}
+
+#[test]
+fn a_service_is_followed_until_it_runs_and_one_of_no_replicas_not_at_all() {
+    let scratch = tempfile::tempdir().unwrap();
+    let service = HELLO.replace("batch", "service");
+    let yaml = file(scratch.path(), "service.yaml", &service);
+    let api = never_ends("Execution", "Running");
+    let ended = Program::new(&["job", "run", &yaml]).api(api.addr).run();
+    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{}", ended.err);
+    let told = "codling: it is kept running\nhint: codling job logs --follow j-1";
+    assert!(ended.err.contains(told), "{}", ended.err);
+
+    let none = format!("Count: 0\n{service}");
+    let yaml = file(scratch.path(), "none.yaml", &none);
+    let api = never_ends("Submission", "Job submitted");
+    let ended = Program::new(&["job", "run", &yaml]).api(api.addr).run();
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "j-1\n"),
+        "{}",
+        ended.err
+    );
+}
+
 #[test]
 fn a_dry_run_prints_the_job_and_asks_no_node() {
     let scratch = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use super::super::client::{Client, ClientError, Reply, Retry};
 use super::super::console::Console;
 use super::super::interrupt::{Interrupts, Waited};
 use super::super::wire::{HistoryItem, Page};
-use super::wanted::Shown;
+use super::wanted::{Goal, Shown};
 use std::time::Duration;
 
 /// Pauses between polls at the start, so that a short job feels instant; then [`POLL`].
@@ -28,6 +28,8 @@ const SILENCE_TRIES: u64 = SILENCE_MAX_S * 2;
 pub(super) enum Followed {
     /// The job is terminal.
     Ended(Told),
+    /// It runs, and is to go on.
+    Runs,
     /// A signal came first.
     Interrupted,
 }
@@ -78,7 +80,7 @@ impl Told {
     }
 }
 
-/// Polls until the history says that it is complete; prints what is new, but for the last line: see [`Told::tell_held`].
+/// Polls until the history says that the job has come to its goal, or has ended; prints what is new, but for the last line: see [`Told::tell_held`].
 ///
 /// # Errors
 /// The node refuses, or is silent for too long.
@@ -86,7 +88,7 @@ pub(super) fn follow(
     client: &Client,
     job: &str,
     interrupts: &Interrupts,
-    shown: Shown,
+    (goal, shown): (Goal, Shown),
     console: &mut Console,
 ) -> Result<Followed, ClientError> {
     let mut token: Option<String> = None;
@@ -101,6 +103,7 @@ pub(super) fn follow(
         let next = page.next().map(str::to_owned);
         let items = page.items.unwrap_or_default();
         let is_full = items.len() >= PAGE;
+        let runs = goal == Goal::Runs && items.iter().any(says_that_it_runs);
         for item in items {
             if shown != Shown::Id && is_told(&item) {
                 told.take(&item.event.message, console);
@@ -111,6 +114,9 @@ pub(super) fn follow(
             return Ok(Followed::Ended(told));
         }
         told.tell_held(console);
+        if runs {
+            return Ok(Followed::Runs);
+        }
         token = next;
         if is_full {
             continue;
@@ -131,6 +137,11 @@ fn is_told(item: &HistoryItem) -> bool {
         Some("Running" | "Completed" | "Failed" | "Stopped")
     );
     !is_submission && !is_end && !item.event.message.is_empty()
+}
+
+/// Whether an item tells that a container was started.
+fn says_that_it_runs(item: &HistoryItem) -> bool {
+    item.event.topic == "Execution" && item.event.message == "Running"
 }
 
 fn page_path(job: &str, token: Option<&str>) -> String {

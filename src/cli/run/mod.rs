@@ -10,8 +10,8 @@
 //!  ending.rs    GET the job with its executions: reason, exit code, and the output that is not printed yet
 //! ```
 //!
-//! Once the job is submitted a node that restarts is waited for: the job outlives it. An interrupt asks once to stop the
-//! job and ends with 130.
+//! A service has no end of its own: it is followed until it runs. Once the job is submitted a node that restarts is waited
+//! for: the job outlives it. An interrupt asks once to stop the job and ends with 130.
 
 mod ending;
 mod follow;
@@ -35,7 +35,7 @@ use follow::Followed;
 use output::{Finished, Output};
 use std::time::Duration;
 use submission::Submission;
-use wanted::{Shown, Switches, Until, Wanted};
+use wanted::{Goal, Shown, Switches, Until, Wanted};
 
 /// Between two tries while a node starts, is busy or cannot write.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -109,6 +109,10 @@ fn perform(
     wanted: Wanted,
     console: &mut Console,
 ) -> Result<Ended, CliError> {
+    let wanted = match submission.goal() {
+        Goal::Nothing => wanted.until_taken(),
+        Goal::Runs | Goal::End => wanted,
+    };
     let interrupts = Interrupts::watch().map_err(CliError::Signals)?;
     let body = submission.body();
     let Some(reply) = submit(client, &body, &interrupts).map_err(CliError::NotRun)? else {
@@ -141,10 +145,22 @@ fn perform(
         Shown::Output if submission.runs_once() => Output::start(client, &job),
         Shown::Output | Shown::Id | Shown::Json => None,
     };
-    match follow::follow(client, &job, &interrupts, wanted.shown, console)
-        .map_err(CliError::NotRun)?
-    {
+    let goal = (submission.goal(), wanted.shown);
+    match follow::follow(client, &job, &interrupts, goal, console).map_err(CliError::NotRun)? {
         Followed::Interrupted => Ok(interrupted(client, &job, console)),
+        Followed::Runs => {
+            if wanted.shown == Shown::Json {
+                let path = format!("/jobs/{job}?include=executions");
+                console.out(&client.get(&path).map_err(CliError::NotRun)?.line())?;
+            }
+            if wanted.shown != Shown::Id {
+                console.tell("it is kept running");
+                console.hint(&format!(
+                    "codling job logs --follow {job} shows what it prints, codling job stop {job} ends it"
+                ));
+            }
+            Ok(Ended::WELL)
+        }
         Followed::Ended(mut told) => {
             let printed = match output.map(|output| output.finish(&interrupts)) {
                 Some(Finished::Interrupted) => return Ok(Ended(INTERRUPTED)),

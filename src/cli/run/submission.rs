@@ -1,5 +1,6 @@
 //! A job and what is sent with it.
 
+use super::wanted::Goal;
 use serde_json::{Value, json};
 
 /// Bytes of randomness in an idempotency token: as unlikely to repeat as a UUID.
@@ -23,7 +24,16 @@ impl Submission {
 
     /// Whether the job is to run once, so that there is one output.
     pub(super) fn runs_once(&self) -> bool {
-        self.job["Count"].as_u64().unwrap_or(1) <= 1
+        self.job["Count"].as_u64().unwrap_or(1) <= 1 && self.goal() == Goal::End
+    }
+
+    /// What the job is to come to.
+    pub(super) fn goal(&self) -> Goal {
+        match self.job["Type"].as_str() {
+            Some("service") if self.job["Count"] == 0 => Goal::Nothing,
+            Some("service" | "daemon") => Goal::Runs,
+            _ => Goal::End,
+        }
     }
 
     /// The body of the `PUT`.

@@ -22,6 +22,17 @@ pub(super) enum Until {
     Taken,
 }
 
+/// What a job that is followed is to come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Its end.
+    End,
+    /// That it runs: it has no end of its own.
+    Runs,
+    /// That it is there: it has no replicas.
+    Nothing,
+}
+
 /// Both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
@@ -38,6 +49,14 @@ pub(super) struct Switches {
 }
 
 impl Wanted {
+    /// The same, but nothing is waited for.
+    pub(super) fn until_taken(self) -> Self {
+        Self {
+            until: Until::Taken,
+            ..self
+        }
+    }
+
     /// # Errors
     /// Two of them say different things about stdout.
     pub(super) fn read(switches: Switches) -> Result<Self, UsageError> {
