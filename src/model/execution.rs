@@ -1,8 +1,8 @@
 //! An execution as its requester knows it: one attempt of one partition on one node.
 
 use super::{
-    EvaluationId, ExecutionId, Failure, JobId, NodeId, Now, RejectReason, Resources, RunOutput,
-    SpecConfig, Timer, UnixMs,
+    EvaluationId, ExecutionId, Failure, FailureKind, JobId, NodeId, Now, RejectReason, Resources,
+    RunOutput, SpecConfig, Timer, UnixMs,
 };
 use minicbor::{Decode, Encode};
 
@@ -73,6 +73,20 @@ pub struct Execution {
     /// How its replica fares, for a job that is kept running.
     #[n(20)]
     pub upkeep: Option<Upkeep>,
+}
+
+impl Execution {
+    /// Whether its node has taken it, as far as its requester has stored, however it went on.
+    #[must_use]
+    pub fn was_taken(&self) -> bool {
+        let failure = self.failure.as_ref().map(|failure| failure.kind);
+        match self.state {
+            ExecutionState::Completed | ExecutionState::Failed | ExecutionState::Cancelled => {
+                failure != Some(FailureKind::NoAnswer)
+            }
+            _ => self.desired == DesiredState::Running,
+        }
+    }
 }
 
 /// How a replica of a job that is kept running has fared up to one of its executions.
@@ -166,20 +180,6 @@ impl ExecutionState {
         Self::Failed,
         Self::Cancelled,
     ];
-
-    /// Whether its node has taken it, however it went on.
-    #[must_use]
-    pub fn was_taken(self) -> bool {
-        matches!(
-            self,
-            Self::BidAccepted
-                | Self::Running
-                | Self::Publishing
-                | Self::Completed
-                | Self::Failed
-                | Self::Cancelled
-        )
-    }
 
     /// Whether nothing follows.
     #[must_use]

@@ -3,9 +3,8 @@
 use super::scenario::{ClientPlan, JobPlan, NextVersion};
 use super::world::{Happening, World};
 use codling::model::{
-    ApiReply, ApiRequest, DenyReason, IfUnchanged, Job, JobId, JobRange, JobState, JobType,
-    ListOrder, NodeId, Params, RequestId, ResourcesConfig, SpecConfig, Stored, Submission, Task,
-    Timeouts,
+    ApiReply, ApiRequest, DenyReason, IfUnchanged, Job, JobId, JobRange, JobState, ListOrder,
+    NodeId, Params, RequestId, ResourcesConfig, SpecConfig, Stored, Submission, Task, Timeouts,
 };
 use std::collections::BTreeMap;
 
@@ -47,6 +46,8 @@ enum Asking {
     Update,
     Rerun(JobId),
     Stop,
+    /// Of what is kept running, when the world comes to its end.
+    End(JobId),
     Read(JobId),
     List,
     Node,
@@ -218,7 +219,8 @@ impl World {
             (Asking::Rerun(_), ApiReply::Denied(DenyReason::NotBegun { .. })) => {}
             (Asking::Rerun(job), ApiReply::NotLive) => self.client_misses(node, job),
             (Asking::Stop, ApiReply::Stopping { .. } | ApiReply::NotLive) => {}
-            (Asking::Stop | Asking::Read(_), ApiReply::Job(record)) => {
+            (Asking::End(_), ApiReply::Stopping { .. } | ApiReply::NotLive) => {}
+            (Asking::Stop | Asking::End(_) | Asking::Read(_), ApiReply::Job(record)) => {
                 self.client_sees(node, record);
             }
             (Asking::Read(job), ApiReply::NotLive) => {
@@ -318,8 +320,15 @@ impl World {
         }
     }
 
+    /// The world comes to its end: what is kept running is stopped.
+    pub(super) fn end_job(&mut self, node: usize, job: JobId) {
+        let request = end(&job);
+        self.ask(None, node, Asking::End(job), request);
+    }
+
     fn ask_again(&mut self, asked: Asked) {
         let request = match &asked.what {
+            Asking::End(job) => end(job),
             Asking::Read(job) => ApiRequest::Read { job: job.clone() },
             _ => ApiRequest::NodeInfo,
         };
@@ -360,6 +369,13 @@ pub(super) fn update_document(plan: &ClientPlan) -> Vec<u8> {
 /// Ends the document of an update.
 pub(super) const SECOND: &str = "#2";
 
+fn end(job: &JobId) -> ApiRequest {
+    ApiRequest::Stop {
+        job: job.clone(),
+        reason: "the end of the world".to_owned(),
+    }
+}
+
 fn rerun(job: JobId, stored: Stored) -> ApiRequest {
     ApiRequest::Rerun {
         job,
@@ -386,9 +402,12 @@ pub(super) fn job(plan: &JobPlan) -> Job {
         id: JobId::from(""),
         name: plan.name.clone(),
         namespace: "default".to_owned(),
-        job_type: JobType::Batch,
+        job_type: plan.job_type,
         priority: 0,
-        count: plan.count,
+        count: match plan.job_type.is_on_every_node() {
+            true => 0,
+            false => plan.count,
+        },
         constraints: Vec::new(),
         meta: BTreeMap::new(),
         labels: BTreeMap::new(),

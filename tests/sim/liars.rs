@@ -4,8 +4,8 @@ use super::clients::job;
 use super::scenario::{JobPlan, word};
 use super::world::{Happening, World};
 use codling::model::{
-    BidVerdict, ExecutionId, ExecutionState, Failure, FailureKind, JobId, Message, NodeId, Outcome,
-    RejectReason, RunOutput, SpecConfig,
+    BidVerdict, ExecutionId, ExecutionState, Failure, FailureKind, JobId, JobType, Message, NodeId,
+    Outcome, RejectReason, RunOutput, SpecConfig,
 };
 use std::collections::BTreeSet;
 
@@ -66,6 +66,7 @@ impl World {
                 job: Box::new({
                     let mut job = job(&JobPlan {
                         name: "lie".to_owned(),
+                        job_type: *self.seed.pick(&[JobType::Batch, JobType::Service]),
                         image: "here",
                         run_ms: Some(self.seed.below(20_000)),
                         code: 66,

@@ -30,6 +30,7 @@ mod plant;
 mod planted;
 mod run;
 mod scenario;
+mod services;
 mod twin;
 mod watch;
 mod world;

@@ -41,7 +41,7 @@ fn a_container_that_is_not_discarded_after_a_cancel_is_found() {
 fn a_publish_that_waits_for_its_ride_along_is_found() {
     is_found(
         Plant::PublishWaitsForRideAlong,
-        &[Rule::NothingPendsForEver],
+        &[Rule::NothingPendsForEver, Rule::KeptRunning],
     );
 }
 

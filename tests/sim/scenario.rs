@@ -5,10 +5,22 @@
 
 use super::disk::StoreFile;
 use crate::support::seed::Seed;
-use codling::model::{NodeRole, NodeRoles, Resources};
+use codling::model::{JobType, NodeRole, NodeRoles, Resources};
 
 /// When the last fault happens at the latest; afterwards links, engines and disks are well for ever.
 const HEAL_MS: [u64; 4] = [5_000, 30_000, 120_000, 1_200_000];
+
+/// Which jobs there are: a client of a batch job sees all that a job can come to.
+const TYPES: [JobType; 8] = [
+    JobType::Batch,
+    JobType::Batch,
+    JobType::Batch,
+    JobType::Batch,
+    JobType::Service,
+    JobType::Service,
+    JobType::Daemon,
+    JobType::Ops,
+];
 
 /// A seed, unfolded.
 #[derive(Clone, Debug)]
@@ -78,6 +90,7 @@ pub(super) enum NextVersion {
 #[derive(Clone, Debug)]
 pub(super) struct JobPlan {
     pub(super) name: String,
+    pub(super) job_type: JobType,
     pub(super) image: &'static str,
     /// `None`: for ever.
     pub(super) run_ms: Option<u64>,
@@ -269,6 +282,7 @@ impl Scenario {
             token: None,
             job: JobPlan {
                 name: "quiet".to_owned(),
+                job_type: JobType::Batch,
                 image: "here",
                 run_ms: Some(700),
                 code: 3,
@@ -349,6 +363,7 @@ fn clients(seed: &mut Seed, nodes: &[NodePlan], heal_ms: u64) -> Vec<ClientPlan>
             token,
             job: JobPlan {
                 name: format!("job-{number}"),
+                job_type: *seed.pick(&TYPES),
                 image: word(
                     seed,
                     &[

@@ -7,6 +7,7 @@ use super::clients::{SECOND, update_document};
 use super::disk::StoreFile;
 use super::engine::State;
 use super::scenario::Liar;
+use super::services::{ReplicaKey, keeps_few};
 use super::world::World;
 use codling::agent::{Activity, Output};
 use codling::model::{
@@ -51,6 +52,12 @@ pub(super) enum Rule {
     OneJobPerToken,
     /// What a later version has replaced only ends.
     OneLiveVersion,
+    /// No replica of a job runs twice at a time.
+    OneLiveReplica,
+    /// What is kept running runs, or is tried again soon.
+    KeptRunning,
+    /// What has ended or was stopped starts nothing more.
+    StoppedStays,
     /// A node whose bid was accepted is waited for.
     AcceptedIsNotGivenUp,
     /// A question gets its own kind of answer.
@@ -73,6 +80,8 @@ struct Seen {
     version: u64,
     state: Option<JobState>,
     executions: BTreeMap<ExecutionId, Option<End>>,
+    /// The version of which all executions were seen when it was over.
+    closed: Option<u64>,
 }
 
 /// What is remembered. See the module's text.
@@ -96,6 +105,8 @@ pub(super) struct Watch {
     cancelled: BTreeSet<ExecutionId>,
     /// Nodes that have lost a jobs.db.
     forgetful: BTreeSet<usize>,
+    /// When each replica was last prepared.
+    pub(super) tried: BTreeMap<ReplicaKey, u64>,
 }
 
 impl Watch {
@@ -126,6 +137,11 @@ impl Watch {
 
     pub(super) fn was_cancelled(&self, execution: &ExecutionId) -> bool {
         self.cancelled.contains(execution)
+    }
+
+    /// Whether the store or the engine of its node has lost an execution.
+    pub(super) fn has_lost(&self, execution: &ExecutionId) -> bool {
+        self.vanished.contains(execution) || self.homeless.contains(execution)
     }
 
     pub(super) fn vanished(&mut self, execution: ExecutionId) {
@@ -168,7 +184,7 @@ impl Watch {
 
 /// What is lost.
 impl World {
-    /// A store file is gone. Jobs of a lost jobs.db are nobody's any more; executions of a lost executions.db may run
+    /// A store file is about to go. Jobs of a lost jobs.db are nobody's any more; executions of a lost executions.db may run
     /// once more.
     pub(super) fn lost(&mut self, number: usize, file: StoreFile) {
         match file {
@@ -178,6 +194,10 @@ impl World {
                 for (_, job) in jobs.into_iter().filter(|(node, _)| *node == number) {
                     self.watch.taken.remove(&job);
                     self.watch.seen.remove(&job);
+                }
+                // One that was lost before and came back is in its file all the same.
+                for record in self.nodes[number].disk.jobs() {
+                    self.watch.seen.remove(&record.job.id);
                 }
                 self.watch.tokens.retain(|(node, _), _| *node != number);
                 let executions = self.nodes[number].disk.executions();
@@ -220,7 +240,11 @@ impl World {
                     self.watch.broken(Rule::OneActivity, text);
                     return;
                 }
-                self.unfounded_activity(number, &id.execution, activity)
+                let broken = self.unfounded_activity(number, &id.execution, activity);
+                if let Activity::Prepare(plan) = activity {
+                    self.check_prepared(number, plan);
+                }
+                broken
             }
             Output::Stop { .. } | Output::Find { .. } | Output::RemoveImage { .. } => None,
         };
@@ -423,6 +447,8 @@ impl World {
         if is_lie {
             return;
         }
+        let record = record.clone();
+        self.check_alone(number, &record);
         let before = self
             .watch
             .started
@@ -509,8 +535,9 @@ impl World {
                 .iter()
                 .find(|execution| execution.id == *id);
             // Of many declined executions only the latest are kept.
-            let may_go = declined >= DECLINED_MAX
-                && ended.is_none_or(|(state, _, _)| state == ExecutionState::AskForBidRejected)
+            let may_go = keeps_few(record)
+                || declined >= DECLINED_MAX
+                    && ended.is_none_or(|(state, _, _)| state == ExecutionState::AskForBidRejected)
                 || replaced >= EARLIER_EXECUTIONS_MAX;
             if now.is_none() && !may_go
                 || ended.is_some() && now.is_some_and(|now| end(now) != *ended)
@@ -519,6 +546,15 @@ impl World {
                 broken = Some((Rule::OneTerminalState, text));
             }
         }
+        let is_new =
+            |one: &&Execution| one.job_version == latest && !seen.executions.contains_key(&one.id);
+        if seen.closed == Some(latest)
+            && let Some(one) = record.executions.iter().find(is_new)
+        {
+            let text = format!("{} was planned when {job} was over", one.id);
+            broken = Some((Rule::StoppedStays, text));
+        }
+        seen.closed = record.job.state.is_terminal().then_some(latest);
         for execution in &record.executions {
             seen.executions.insert(execution.id.clone(), end(execution));
             if execution.state == ExecutionState::Completed && execution.node_id != liar {
@@ -647,6 +683,13 @@ impl World {
                 if job.version > 2 && !self.watch.forgetful.contains(&number) {
                     let text = format!("node-{number}: {} is {}", job.id, job.version);
                     broken.push((Rule::OneJobPerToken, text));
+                }
+                if job.job_type.is_kept_running() || job.job_type.is_on_every_node() {
+                    if job.job_type.is_kept_running() && job.state == JobState::Completed {
+                        let text = format!("node-{number}: {} has completed", job.id);
+                        broken.push((Rule::KeptRunning, text));
+                    }
+                    continue;
                 }
                 let complete = (0..job.count).all(|partition| {
                     record.latest_executions().any(|execution| {

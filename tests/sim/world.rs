@@ -8,6 +8,7 @@ use super::node::SimNode;
 use super::perform::Caller;
 use super::plant::Plant;
 use super::scenario::{Fault, Liar, Scenario};
+use super::services::SETTLED_MS;
 use super::watch::{Rule, Violation, Watch};
 use crate::support::seed::Seed;
 use codling::agent::ActivityId;
@@ -114,6 +115,8 @@ pub(super) enum Happening {
     Lie,
     Fault(Fault),
     Heal,
+    /// What is kept running must run by now, and is stopped.
+    StopServices,
 }
 
 /// All there is. See the module's text.
@@ -228,6 +231,8 @@ impl World {
             self.after(500, Happening::Lie);
         }
         self.after(self.scenario.heal_ms, Happening::Heal);
+        let settled_ms = self.scenario.heal_ms + SETTLED_MS;
+        self.after(settled_ms, Happening::StopServices);
         self.until_quiet()?;
         self.ask_everything();
         self.until_quiet()?;
@@ -356,6 +361,7 @@ impl World {
                 }
             }
             Happening::Heal => self.heal(),
+            Happening::StopServices => self.stop_services(),
         }
     }
 
@@ -406,8 +412,8 @@ impl World {
                 down_ms,
             } => {
                 self.kill(node, down_ms);
-                self.nodes[node].disk.lose(file);
                 self.lost(node, file);
+                self.nodes[node].disk.lose(file);
             }
             Fault::WallStep { node, wall_off_ms } => self.nodes[node].clock.step(wall_off_ms),
             Fault::DiskBad { node, ms } => {

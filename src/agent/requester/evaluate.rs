@@ -176,8 +176,8 @@ impl Requester {
                 );
                 self.save(id, WriteKind::Promise);
             }
-            // A service that ran waits between two executions.
-            JobState::Running if live.job().job_type.is_kept_running() => {
+            // A service waits between two executions, a daemon for one more node.
+            JobState::Queued | JobState::Running if live.job().job_type.is_kept_running() => {
                 live.record.job.state_message.clone_from(&reason.message);
                 self.save(id, WriteKind::RideAlong);
             }
@@ -291,7 +291,7 @@ fn may_fail(record: &JobRecord) -> bool {
     match record.job.job_type {
         JobType::Batch | JobType::Ops => true,
         JobType::Daemon => false,
-        JobType::Service => !record.latest_executions().any(|one| one.state.was_taken()),
+        JobType::Service => !record.latest_executions().any(Execution::was_taken),
     }
 }
 
