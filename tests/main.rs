@@ -66,5 +66,7 @@ mod cli;
 mod cross;
 // Every command in the README, run as a reader would.
 mod readme;
+// Services on real engines: started again, adopted, stopped.
+mod services;
 // A fleet in virtual time.
 mod sim;
