@@ -20,6 +20,8 @@ mod config;
 mod swarm;
 // Crash images of both files, and of recoveries.
 mod crash;
+// A month of a busy node in virtual time.
+mod month;
 // The real node when its store fails.
 mod faults;
 // The real node when a worn card has damaged its store.
