@@ -100,6 +100,38 @@ fn nothing_is_planned_for_a_job_that_fails_in_the_same_look() {
     assert!(!record.is_live(), "{:?}", record.executions);
 }
 
+/// A node was silent for three minutes. That failed one replica and with it the job, and in the same moment another one,
+/// which had been accepted and was about to be stopped, was given up while it ran.
+#[test]
+fn what_was_accepted_is_not_given_up_in_the_moment_in_which_silence_fails_its_job() {
+    let mut first = requester();
+    first.see("b");
+    let mut job = plain();
+    job.count = 2;
+    let open = asked(&first.submit(&job, None));
+    let accepted = open.iter().map(|(_, execution, _)| execution).max();
+    let accepted = accepted.unwrap().clone();
+    let turn = first.hear("b", bid(&accepted, BidVerdict::Accepted));
+    let stored = StoredState {
+        live_jobs: vec![stored_job(&turn).1.clone()],
+        ..StoredState::default()
+    };
+    let mut second = Bench::of(NodeRoles::Requester, stored, early(60_000));
+    second.first_turn();
+    let record = loop {
+        let due = second.next_deadline_ms().expect("it is asked again");
+        let turn = second.wait_until(due);
+        match turn.writes.jobs.into_values().next() {
+            Some((_, Write::Put(record))) if record.job.state == JobState::Failed => break record,
+            _ => {}
+        }
+    };
+    let mut executions = record.executions.iter();
+    let execution = executions.find(|one| one.id == accepted).unwrap();
+    assert!(!execution.state.is_terminal(), "{execution:?}");
+    assert_eq!(execution.desired, DesiredState::Stopped);
+}
+
 /// A node's job and its execution as they are stored when both were accepted.
 fn accepted_here() -> StoredState {
     let turn = Bench::fresh().submit(&plain(), None);

@@ -102,6 +102,10 @@ impl Requester {
         let Some(execution) = live.execution(id) else {
             return;
         };
+        if execution.desired == DesiredState::Stopped {
+            // The silence of another one has just ended the job. This one may run, so its end is waited for.
+            return;
+        }
         if execution.desired == DesiredState::Running || self.room == StoreRoom::EndsOnly {
             // Its bid was accepted, perhaps in an earlier life of either side: it is asked about without end. And so is
             // one whose successor could not be stored.
