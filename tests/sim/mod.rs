@@ -25,6 +25,7 @@ mod engine;
 mod liars;
 mod network;
 mod node;
+mod pair;
 mod perform;
 mod plant;
 mod planted;
@@ -36,35 +37,45 @@ mod watch;
 mod world;
 
 use plant::Plant;
-use run::{FIRST_SEED, explain, run_seed, survey, sweep};
+use run::{Draw, FIRST_SEED, explain, run_seed, survey, sweep};
+use scenario::Scenario;
 
-/// Seeds of every test run.
-const SEEDS: u64 = 20_000;
-/// Seeds of a full one.
-const SEEDS_FULL: u64 = 400_000;
+/// Seeds of every test run, and of a full one.
+const SEEDS: (u64, u64) = (20_000, 400_000);
+/// The same for a requester and a compute node that are apart for days.
+const SEEDS_OF_PAIRS: (u64, u64) = (2_000, 100_000);
 
 #[test]
 fn no_seed_breaks_a_rule() {
+    judge(Scenario::of, SEEDS);
+}
+
+#[test]
+fn a_requester_and_a_compute_node_that_crash_and_lose_each_other_for_days_break_no_rule() {
+    judge(Scenario::pair, SEEDS_OF_PAIRS);
+}
+
+fn judge(draw: Draw, (seeds, seeds_full): (u64, u64)) {
     if let Ok(text) = std::env::var("CODLING_SIM_SEED") {
         let seed = text.parse().expect("CODLING_SIM_SEED is a number");
-        match run_seed(seed, Plant::None) {
+        match run_seed(draw, seed, Plant::None) {
             Ok(tally) => println!("seed {seed} breaks no rule: {tally:?}"),
-            Err(violation) => panic!("{}", explain(seed, Plant::None, &violation)),
+            Err(violation) => panic!("{}", explain(draw, seed, Plant::None, &violation)),
         }
         return;
     }
     if let Ok(text) = std::env::var("CODLING_SIM_SURVEY") {
         let seeds: u64 = text.parse().expect("CODLING_SIM_SURVEY is a number");
-        let broken = survey(FIRST_SEED..FIRST_SEED + seeds);
+        let broken = survey(draw, FIRST_SEED..FIRST_SEED + seeds);
         assert!(broken.is_empty(), "{broken:#?}");
         return;
     }
     let seeds = match std::env::var_os("CODLING_TEST_FULL") {
-        Some(_) => SEEDS_FULL,
-        None => SEEDS,
+        Some(_) => seeds_full,
+        None => seeds,
     };
-    match sweep(FIRST_SEED..FIRST_SEED + seeds, Plant::None) {
+    match sweep(draw, FIRST_SEED..FIRST_SEED + seeds, Plant::None) {
         Ok(tally) => println!("{seeds} seeds: {tally:?}"),
-        Err((seed, violation)) => panic!("{}", explain(seed, Plant::None, &violation)),
+        Err((seed, violation)) => panic!("{}", explain(draw, seed, Plant::None, &violation)),
     }
 }

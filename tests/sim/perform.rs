@@ -37,6 +37,8 @@ enum What {
 #[derive(Debug)]
 pub(super) struct Search {
     number: u64,
+    /// How many there were; a look that came out of turn takes the place of the one that is due.
+    looks: u64,
     is_looking: bool,
     is_nudged: bool,
     /// Of the latest find, and of the latest when this look began.
@@ -497,6 +499,7 @@ impl World {
         node.searches += 1;
         node.search = Some(Search {
             number: node.searches,
+            looks: 0,
             is_looking: false,
             is_nudged: false,
             latest: find,
@@ -507,6 +510,7 @@ impl World {
 
     fn look(&mut self, node: usize) {
         if let Some(search) = &mut self.nodes[node].search {
+            search.looks += 1;
             search.is_looking = true;
             search.looks_for = search.latest;
             search.is_nudged = false;
@@ -522,7 +526,7 @@ impl World {
         };
         under_way.is_looking = false;
         let is_nudged = under_way.is_nudged;
-        let looked_for = under_way.looks_for;
+        let (looks, looked_for) = (under_way.looks, under_way.looks_for);
         match reply {
             Reply::List(containers) => {
                 if !is_nudged {
@@ -556,6 +560,7 @@ impl World {
                         node: number,
                         process,
                         search,
+                        looks,
                     };
                     self.after(LOOK_EVERY_MS, again);
                 }
@@ -563,12 +568,12 @@ impl World {
         }
     }
 
-    pub(super) fn search_again(&mut self, node: usize, process: u64, search: u64) {
-        let under_way = &self.nodes[node].search;
+    pub(super) fn search_again(&mut self, node: usize, process: u64, search: u64, looks: u64) {
+        let is_due = |under_way: &Search| {
+            (under_way.number, under_way.looks) == (search, looks) && !under_way.is_looking
+        };
         if self.nodes[node].process == process
-            && under_way
-                .as_ref()
-                .is_some_and(|other| other.number == search && !other.is_looking)
+            && self.nodes[node].search.as_ref().is_some_and(is_due)
         {
             self.look(node);
         }

@@ -2,6 +2,7 @@
 
 use super::plant::Plant;
 use super::run::{FIRST_SEED, sweep};
+use super::scenario::Scenario;
 use super::watch::Rule;
 
 /// Seeds within which each planted bug must be found: a tenth of those of a test run.
@@ -9,7 +10,7 @@ const SEEDS: u64 = 2_000;
 
 #[track_caller]
 fn is_found(plant: Plant, by: &[Rule]) {
-    match sweep(FIRST_SEED..FIRST_SEED + SEEDS, plant) {
+    match sweep(Scenario::of, FIRST_SEED..FIRST_SEED + SEEDS, plant) {
         Ok(_) => panic!("{plant:?} is not found within {SEEDS} seeds"),
         Err((seed, violation)) => {
             let tried = seed - FIRST_SEED + 1;

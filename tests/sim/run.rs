@@ -10,6 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Draws what happens from a seed.
+pub(super) type Draw = fn(u64) -> Scenario;
+
 /// Where a sweep begins.
 pub(super) const FIRST_SEED: u64 = 1;
 
@@ -17,12 +20,17 @@ pub(super) const FIRST_SEED: u64 = 1;
 ///
 /// # Errors
 /// The first rule that it breaks; a panic breaks [`Rule::RightReply`].
-pub(super) fn run_seed(seed: u64, plant: Plant) -> Result<Tally, Violation> {
-    run(seed, plant, Telling::Silent).0
+pub(super) fn run_seed(draw: Draw, seed: u64, plant: Plant) -> Result<Tally, Violation> {
+    run(draw, seed, plant, Telling::Silent).0
 }
 
-fn run(seed: u64, plant: Plant, telling: Telling) -> (Result<Tally, Violation>, String) {
-    let mut world = World::new(Scenario::of(seed), seed, plant, telling);
+fn run(
+    draw: Draw,
+    seed: u64,
+    plant: Plant,
+    telling: Telling,
+) -> (Result<Tally, Violation>, String) {
+    let mut world = World::new(draw(seed), seed, plant, telling);
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(Violation {
@@ -37,7 +45,11 @@ fn run(seed: u64, plant: Plant, telling: Telling) -> (Result<Tally, Violation>, 
 ///
 /// # Errors
 /// That seed and its violation.
-pub(super) fn sweep(seeds: Range<u64>, plant: Plant) -> Result<Tally, (u64, Violation)> {
+pub(super) fn sweep(
+    draw: Draw,
+    seeds: Range<u64>,
+    plant: Plant,
+) -> Result<Tally, (u64, Violation)> {
     let next = AtomicU64::new(seeds.start);
     let end = AtomicU64::new(seeds.end);
     let found = Mutex::new(None::<(u64, Violation)>);
@@ -52,7 +64,7 @@ pub(super) fn sweep(seeds: Range<u64>, plant: Plant) -> Result<Tally, (u64, Viol
                     if seed >= end.load(Ordering::Relaxed) {
                         break;
                     }
-                    match run_seed(seed, plant) {
+                    match run_seed(draw, seed, plant) {
                         Ok(tally) => mine = mine + tally,
                         Err(violation) => {
                             end.fetch_min(seed, Ordering::Relaxed);
@@ -75,11 +87,11 @@ pub(super) fn sweep(seeds: Range<u64>, plant: Plant) -> Result<Tally, (u64, Viol
 }
 
 /// Which rules a range of seeds breaks: how often, and the first few seeds with the beginning of their case.
-pub(super) fn survey(seeds: Range<u64>) -> BTreeMap<Rule, (u64, Vec<(u64, String)>)> {
+pub(super) fn survey(draw: Draw, seeds: Range<u64>) -> BTreeMap<Rule, (u64, Vec<(u64, String)>)> {
     let mut broken: BTreeMap<Rule, (u64, Vec<(u64, String)>)> = BTreeMap::new();
     let mut next = seeds.start;
     // A sweep ends at the first; what is beyond it is swept again.
-    while let Err((seed, violation)) = sweep(next..seeds.end, Plant::None) {
+    while let Err((seed, violation)) = sweep(draw, next..seeds.end, Plant::None) {
         let (count, examples) = broken.entry(violation.rule).or_default();
         *count += 1;
         if examples.len() < 6 {
@@ -91,13 +103,13 @@ pub(super) fn survey(seeds: Range<u64>) -> BTreeMap<Rule, (u64, Vec<(u64, String
 }
 
 /// A failure with its story, told by running it again.
-pub(super) fn explain(seed: u64, plant: Plant, violation: &Violation) -> String {
-    let (_, trace) = run(seed, plant, Telling::Traced);
+pub(super) fn explain(draw: Draw, seed: u64, plant: Plant, violation: &Violation) -> String {
+    let (_, trace) = run(draw, seed, plant, Telling::Traced);
     format!(
         "{trace}\nseed {seed} breaks {:?}: {}\nscenario: {:#?}\n\
-         replay: CODLING_SIM_SEED={seed} cargo test --test main sim::no_seed_breaks_a_rule",
+         replay: CODLING_SIM_SEED={seed} cargo test --test main sim::, with the name of this test",
         violation.rule,
         violation.text,
-        Scenario::of(seed),
+        draw(seed),
     )
 }

@@ -6,7 +6,8 @@ use super::watch::Rule;
 use super::world::World;
 use codling::agent::Plan;
 use codling::model::{
-    DockerSpec, Execution, ExecutionRecord, Job, JobId, JobRecord, JobType, NodeId, NodeRole,
+    DockerSpec, Execution, ExecutionRecord, ExecutionState, Job, JobId, JobRecord, JobType, NodeId,
+    NodeRole,
 };
 use std::collections::BTreeMap;
 
@@ -30,8 +31,11 @@ fn key(job: &Job, partition: u32, node: &NodeId) -> ReplicaKey {
 
 /// Whether the record is one in which ended executions make room for later ones.
 pub(super) fn keeps_few(record: &JobRecord) -> bool {
-    let executions = record.executions.iter();
-    let ended = executions.filter(|one| one.was_taken() && one.state.is_terminal());
+    // One that never answered counts as well.
+    let has_ended = |one: &&Execution| {
+        one.state.is_terminal() && one.state != ExecutionState::AskForBidRejected
+    };
+    let ended = record.executions.iter().filter(has_ended);
     record.job.job_type.is_kept_running() && ended.count() > ENDED_MAX
 }
 

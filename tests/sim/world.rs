@@ -89,6 +89,7 @@ pub(super) enum Happening {
         node: usize,
         process: u64,
         search: u64,
+        looks: u64,
     },
     /// A container's work is done.
     ContainerEnds {
@@ -336,7 +337,8 @@ impl World {
                 node,
                 process,
                 search,
-            } => self.search_again(node, process, search),
+                looks,
+            } => self.search_again(node, process, search, looks),
             Happening::ContainerEnds { host, container } => {
                 let found = self.engines[host].containers.get(&container);
                 if let Some(found) = found.filter(|found| found.state == State::Running) {
