@@ -105,10 +105,11 @@ fn whenever_a_node_is_killed_each_job_runs_once_its_outcome_is_told_once_and_not
 }
 
 impl Rig {
-    /// What happens in a round. Where it is about pulls, each of its jobs has an image that no engine has seen.
+    /// What happens in a round. Where it is about images, each of its jobs has one that no engine has seen: others are not
+    /// looked at for each job.
     fn plan(&self, seed: u64) -> Plan {
         let mut plan = Plan::draw(seed);
-        if matches!(plan.moment, Moment::Engine(Call::Pull, _)) {
+        if matches!(plan.moment, Moment::Engine(Call::Image | Call::Pull, _)) {
             for order in &mut plan.jobs {
                 self.registry
                     .serve(&order.name, Answers::Image(Built::Here));
