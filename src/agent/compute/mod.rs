@@ -320,8 +320,7 @@ impl Compute {
             return None;
         }
         let held = &self.held;
-        let is_needed = |name: &str| held.values().any(|held| held.image() == Some(name));
-        let image = self.images.due(board, now, is_needed)?;
+        let image = self.images.due(board, now, |name| need_image(held, name))?;
         Some(Output::RemoveImage {
             name: image.name,
             id: image.id,
@@ -331,8 +330,7 @@ impl Compute {
     /// Tells what this role has no use for, and has it go if that is asked.
     pub(crate) fn prune(&mut self, mode: PruneMode, prunable: &mut Prunable, desk: &mut Desk<'_>) {
         let held = &self.held;
-        let is_needed = |name: &str| held.values().any(|held| held.image() == Some(name));
-        prunable.images = self.images.idle(is_needed);
+        prunable.images = self.images.idle(|name| need_image(held, name));
         prunable.executions = self.retention.overdue(desk.now);
         prunable.containers = self.sweeping.keys().cloned().collect();
         if mode == PruneMode::Remove {
@@ -511,4 +509,9 @@ impl Compute {
             self.ended.remove(&oldest);
         }
     }
+}
+
+/// Whether any of these executions needs the image.
+fn need_image(held: &BTreeMap<ExecutionId, Held>, name: &str) -> bool {
+    held.values().any(|held| held.image() == Some(name))
 }

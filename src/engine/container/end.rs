@@ -16,9 +16,10 @@
 use super::super::{
     ContainerEnd, ContainerState, EXIT_SIGKILL, EXIT_SIGTERM, EngineError, EngineKind,
 };
-use super::bounds::{SETTLE_PAUSE, SETTLE_PAUSE_MAX, WAIT_MAX};
+use super::bounds::WAIT_MAX;
 use super::http::{self, Call, words};
 use super::process::{self, Watch};
+use super::settling::Settling;
 use super::wire::Inspect;
 use super::{ContainerEngine, container_path, end_of, state_of};
 use crate::model::ContainerId;
@@ -202,8 +203,7 @@ async fn settle(
     pid: Option<u32>,
     limit: Duration,
 ) -> Result<Settled, EngineError> {
-    let mut pause = SETTLE_PAUSE;
-    let mut waited = Duration::ZERO;
+    let mut settling = Settling::within(limit);
     loop {
         let seen = look_until_back(engine, id).await?;
         match state_of(&seen) {
@@ -211,7 +211,7 @@ async fn settle(
             ContainerState::Running { pid: Some(now) } if Some(now) != pid => {
                 return Ok(Settled::Replaced);
             }
-            _ if waited < limit => {}
+            _ if !settling.is_over() => {}
             // Podman's clean-up did not run; the exit code is there nevertheless.
             _ if seen.state.status == "stopped" => return Ok(Settled::Ended(end_of(&seen))),
             _ => {
@@ -220,9 +220,7 @@ async fn settle(
                 });
             }
         }
-        Timer::after(pause).await;
-        waited += pause;
-        pause = (pause * 2).min(SETTLE_PAUSE_MAX);
+        settling.pause().await;
     }
 }
 

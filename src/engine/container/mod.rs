@@ -24,6 +24,7 @@ mod pull_cause;
 mod refusal;
 mod search;
 mod session;
+mod settling;
 mod wire;
 
 pub use end::EndWatch;
@@ -37,14 +38,15 @@ use super::{
 };
 use crate::model::{ContainerId, ExecutionId, ImageRemoval, JobId, NodeId, PullProgress};
 use async_channel::{Receiver, Sender};
-use async_io::{Async, Timer};
-use bounds::{BODY_MAX, LIST_MAX, SETTLE_PAUSE, SETTLE_PAUSE_MAX, WARNINGS_MAX};
+use async_io::Async;
+use bounds::{BODY_MAX, LIST_MAX, WARNINGS_MAX};
 use futures_lite::{AsyncRead, FutureExt};
 use http::{Call, Reply, encoded, words};
 use hyper::Method;
 use outgoing::Outgoing;
 use rustix::fd::OwnedFd;
 use search::Candidate;
+use settling::Settling;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -296,8 +298,7 @@ impl ContainerEngine {
             }
         })?;
         let path = format!("/containers/create?name={}", encoded(&name));
-        let mut pause = SETTLE_PAUSE;
-        let mut waited = Duration::ZERO;
+        let mut settling = Settling::within(self.patience.settle);
         loop {
             let call = Call::new(
                 "create the container",
@@ -327,8 +328,7 @@ impl ContainerEngine {
                 }) if status == 409 || (status >= 500 && message.contains("already in use")) => {
                     match self.reuse(spec, name.clone()).await {
                         // Docker takes the name before it shows the container: a create of an earlier life is under way.
-                        Err(EngineError::NoSuchContainer { .. })
-                            if waited < self.patience.settle => {}
+                        Err(EngineError::NoSuchContainer { .. }) if !settling.is_over() => {}
                         result => return result,
                     }
                 }
@@ -339,9 +339,7 @@ impl ContainerEngine {
                 }
                 Err(error) => return Err(refusal::typed(error)),
             }
-            Timer::after(pause).await;
-            waited += pause;
-            pause = (pause * 2).min(SETTLE_PAUSE_MAX);
+            settling.pause().await;
         }
     }
 
@@ -432,8 +430,7 @@ impl ContainerEngine {
     }
 
     async fn take_away(&self, id: &ContainerId) -> Result<(), EngineError> {
-        let mut pause = SETTLE_PAUSE;
-        let mut waited = Duration::ZERO;
+        let mut settling = Settling::within(self.patience.settle);
         loop {
             let path = container_path(id, "?force=true&v=true")?;
             let call = Call::new(
@@ -445,12 +442,10 @@ impl ContainerEngine {
             match self.call(call).await.map_err(|e| missing_container(e, id)) {
                 Ok(_) | Err(EngineError::NoSuchContainer { .. }) => return Ok(()),
                 // A removal is in progress already; its end is a 404.
-                Err(EngineError::Refused { status: 409, .. }) if waited < self.patience.settle => {}
+                Err(EngineError::Refused { status: 409, .. }) if !settling.is_over() => {}
                 Err(error) => return Err(error),
             }
-            Timer::after(pause).await;
-            waited += pause;
-            pause = (pause * 2).min(SETTLE_PAUSE_MAX);
+            settling.pause().await;
         }
     }
 }
