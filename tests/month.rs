@@ -1,14 +1,14 @@
 //! A month of a busy node in virtual time, over the real agent, gate and store: nothing that it keeps grows without end.
 
+use crate::support::jobs::unsubmitted;
 use crate::support::wait;
 use codling::agent::{
     Activity, ActivityResult, Agent, AgentConfig, Event, Found, FoundState, Gate, Output, Progress,
 };
 use codling::model::{
     ApiReply, ApiRequest, BootId, ContainerId, DamagedStore, EngineFacts, ExecutionId, IfUnchanged,
-    ImageLowWater, Job, JobId, JobState, JobType, MemoryLimits, NodeId, NodeRoles, Now, Origin,
-    Params, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, Stored, Submission, Task,
-    UnixMs,
+    ImageLowWater, Job, JobId, JobState, MemoryLimits, NodeId, NodeRoles, Now, Origin, RequestId,
+    Resources, RetentionLimits, RunOutput, SpecConfig, Stored, Submission, UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreReport};
 use redb::StorageBackend;
@@ -277,30 +277,5 @@ fn container(execution: &ExecutionId) -> ContainerId {
 
 fn job(name: &str) -> Job {
     let params = json!({"Image": "busybox", "Parameters": ["echo", "hello"]});
-    Job {
-        id: JobId::from(""),
-        name: name.to_owned(),
-        namespace: "default".to_owned(),
-        job_type: JobType::Batch,
-        priority: 0,
-        count: 1,
-        constraints: Vec::new(),
-        meta: BTreeMap::new(),
-        labels: BTreeMap::new(),
-        task: Task {
-            name: "main".to_owned(),
-            engine: SpecConfig {
-                kind: "docker".to_owned(),
-                params: Params(params.as_object().unwrap().clone()),
-            },
-            ..Task::default()
-        },
-        state: JobState::Pending,
-        state_message: String::new(),
-        version: 0,
-        revision: 0,
-        created: None,
-        modified: None,
-        requester: NodeId::from(""),
-    }
+    unsubmitted(name, &params)
 }

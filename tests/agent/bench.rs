@@ -1,5 +1,6 @@
 //! One agent on a bench: told events, asked for turns.
 
+use crate::support::jobs::unsubmitted;
 use codling::agent::{
     Activity, ActivityId, ActivityResult, Agent, AgentConfig, Event, Found, FoundState, Output,
     Turn,
@@ -30,37 +31,16 @@ pub(crate) fn early(ms: u64) -> Now {
 /// A job of one container that asks for `cpu` and may take the times of `timeouts`.
 pub(crate) fn job(cpu: &str, timeouts: Timeouts) -> Job {
     let params = json!({"Image": "busybox", "Parameters": ["true"]});
-    Job {
+    let mut job = Job {
         id: JobId::from("j-other"),
-        name: "a job".to_owned(),
-        namespace: "default".to_owned(),
-        job_type: JobType::Batch,
-        priority: 0,
-        count: 1,
-        constraints: Vec::new(),
-        meta: BTreeMap::new(),
-        labels: BTreeMap::new(),
-        task: Task {
-            name: "main".to_owned(),
-            engine: SpecConfig {
-                kind: "docker".to_owned(),
-                params: Params(params.as_object().expect("an object").clone()),
-            },
-            resources: ResourcesConfig {
-                cpu: cpu.to_owned(),
-                ..ResourcesConfig::default()
-            },
-            timeouts,
-            ..Task::default()
-        },
-        state: JobState::Pending,
-        state_message: String::new(),
         version: 1,
         revision: 1,
-        created: None,
-        modified: None,
         requester: NodeId::from(OTHER),
-    }
+        ..unsubmitted("a job", &params)
+    };
+    cpu.clone_into(&mut job.task.resources.cpu);
+    job.task.timeouts = timeouts;
+    job
 }
 
 /// A job that asks for little and has all the time.

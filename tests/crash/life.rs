@@ -1,6 +1,7 @@
 //! The life of one node: the real agent, gate and store, over files that a recorder writes down.
 
 use super::engine::Engine;
+use crate::support::jobs::unsubmitted;
 use crate::support::recorder::{Disk, Recorder};
 use crate::support::seed::Seed;
 use codling::agent::{
@@ -8,9 +9,9 @@ use codling::agent::{
 };
 use codling::model::{
     ApiReply, ApiRequest, Batch, BootId, DamagedStore, EngineFacts, IfUnchanged, ImageLowWater,
-    Job, JobId, JobRange, JobRecord, JobState, JobType, ListOrder, MemoryLimits, NodeId, NodeRoles,
-    Now, Origin, Params, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer,
-    StoreQuery, Stored, Submission, Task, UnixMs,
+    Job, JobId, JobRange, JobRecord, JobState, ListOrder, MemoryLimits, NodeId, NodeRoles, Now,
+    Origin, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer, StoreQuery,
+    Stored, Submission, UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreError, StoreReport};
 use serde_json::json;
@@ -500,36 +501,8 @@ fn now(boot_ms: u64) -> Now {
 }
 
 fn job(spec: &Spec) -> Job {
-    let engine = json!({"Image": "image", "Parameters": ["exit", spec.code.to_string()]});
-    let params = Params(engine.as_object().unwrap().clone());
-    Job {
-        id: JobId::from(""),
-        name: spec.name.clone(),
-        namespace: "default".to_owned(),
-        job_type: JobType::Batch,
-        priority: 0,
-        count: 1,
-        constraints: Vec::new(),
-        meta: BTreeMap::new(),
-        labels: BTreeMap::new(),
-        task: Task {
-            name: "main".to_owned(),
-            engine: SpecConfig {
-                kind: "docker".to_owned(),
-                params,
-            },
-            publisher: SpecConfig {
-                kind: spec.publisher.to_owned(),
-                params: Params::default(),
-            },
-            ..Task::default()
-        },
-        state: JobState::Pending,
-        state_message: String::new(),
-        version: 0,
-        revision: 0,
-        created: None,
-        modified: None,
-        requester: NodeId::from(""),
-    }
+    let params = json!({"Image": "image", "Parameters": ["exit", spec.code.to_string()]});
+    let mut job = unsubmitted(&spec.name, &params);
+    spec.publisher.clone_into(&mut job.task.publisher.kind);
+    job
 }

@@ -2,11 +2,11 @@
 
 use super::scenario::{ClientPlan, JobPlan, NextVersion};
 use super::world::{Happening, World};
+use crate::support::jobs::unsubmitted;
 use codling::model::{
-    ApiReply, ApiRequest, DenyReason, IfUnchanged, Job, JobId, JobRange, JobState, ListOrder,
-    NodeId, Params, RequestId, ResourcesConfig, SpecConfig, Stored, Submission, Task, Timeouts,
+    ApiReply, ApiRequest, DenyReason, IfUnchanged, Job, JobId, JobRange, ListOrder, RequestId,
+    Stored, Submission, Timeouts,
 };
-use std::collections::BTreeMap;
 
 /// How long a client waits for a reply (the API's own bound).
 const PATIENCE_MS: u64 = 25_000;
@@ -395,49 +395,18 @@ pub(super) fn job(plan: &JobPlan) -> Job {
         "Image": plan.image,
         "Parameters": [run, plan.code.to_string()],
     });
-    let serde_json::Value::Object(params) = params else {
-        panic!("not an object");
+    let mut job = unsubmitted(&plan.name, &params);
+    job.job_type = plan.job_type;
+    job.count = match plan.job_type.is_on_every_node() {
+        true => 0,
+        false => plan.count,
     };
-    Job {
-        id: JobId::from(""),
-        name: plan.name.clone(),
-        namespace: "default".to_owned(),
-        job_type: plan.job_type,
-        priority: 0,
-        count: match plan.job_type.is_on_every_node() {
-            true => 0,
-            false => plan.count,
-        },
-        constraints: Vec::new(),
-        meta: BTreeMap::new(),
-        labels: BTreeMap::new(),
-        task: Task {
-            name: "main".to_owned(),
-            engine: SpecConfig {
-                kind: "docker".to_owned(),
-                params: Params(params),
-            },
-            publisher: SpecConfig {
-                kind: plan.publisher.to_owned(),
-                params: Params::default(),
-            },
-            resources: ResourcesConfig {
-                cpu: plan.cpu.to_owned(),
-                ..ResourcesConfig::default()
-            },
-            timeouts: Timeouts {
-                execution_s: plan.execution_s,
-                queue_s: plan.queue_s,
-                total_s: plan.total_s,
-            },
-            ..Task::default()
-        },
-        state: JobState::Pending,
-        state_message: String::new(),
-        version: 0,
-        revision: 0,
-        created: None,
-        modified: None,
-        requester: NodeId::from(""),
-    }
+    plan.publisher.clone_into(&mut job.task.publisher.kind);
+    plan.cpu.clone_into(&mut job.task.resources.cpu);
+    job.task.timeouts = Timeouts {
+        execution_s: plan.execution_s,
+        queue_s: plan.queue_s,
+        total_s: plan.total_s,
+    };
+    job
 }
