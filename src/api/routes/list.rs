@@ -23,8 +23,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// Rows of a page at most, also when no limit is asked for: one read of the store copies no more, and the token leads on.
 const PAGE_MAX: usize = 256;
 
-/// Rows of a page that are read at once: those before them are written meanwhile.
-const STEP: usize = 64;
+/// Rows of a page that are read at once: those before them are written meanwhile. A full page and the row after it are four
+/// such steps.
+const STEP: usize = (PAGE_MAX + 1).div_ceil(4);
 
 /// Rows looked at for one page. A selector that fits few rows answers what it found so far and a token, instead of reading
 /// the whole store for one request.
