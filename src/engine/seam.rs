@@ -2,7 +2,7 @@
 
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, EngineError, EngineProfile, FirstOutput,
-    FoundContainer, ImageFacts, LogChunk, LogExtent, MadeFrom,
+    FoundContainer, ImageFacts, LogChunk, LogExtent, LogRotation, MadeFrom,
 };
 use crate::model::{ContainerId, ExecutionId, ImageRemoval, NodeId, PullProgress};
 use futures_lite::{AsyncRead, Stream};
@@ -125,12 +125,17 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// `NoSuchContainer`; any error of a call.
     fn image_of<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, MadeFrom>;
 
-    /// The first bytes of an ended container's output, read from the engine's log, and whether there was more.
+    /// The first bytes of an ended container's output, read from the engine's log, and whether there was more. `rotation`
+    /// is what its end told: asking once more would cost a job as much as reading the log.
     /// Outlives an engine that goes away and comes back.
     ///
     /// # Errors
     /// `NoSuchContainer`, nothing else: a log that cannot be read through is returned as far as it can, as truncated.
-    fn output<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, FirstOutput>;
+    fn output<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        rotation: LogRotation,
+    ) -> EngineFuture<'a, FirstOutput>;
 
     /// The engine's log from its oldest byte. Memory use is one read, whatever the length. `ToTheEnd` is for a container
     /// that runs: its stream goes on with what comes, silent in between.

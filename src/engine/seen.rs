@@ -183,6 +183,35 @@ pub struct ContainerEnd {
     /// Whether its log may lack what it printed last: the engine writes the log itself, as Docker does, and was away when
     /// the container ended. An engine that was away only in between has lost nothing: it finds the rest in the pipe.
     pub log_cut: bool,
+    /// Whether its log lacks what it printed first.
+    pub log_rotation: LogRotation,
+}
+
+/// Whether the engine has dropped the oldest part of a container's log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogRotation {
+    /// The log's file is the first one.
+    #[default]
+    Never,
+    /// It is a later one.
+    Happened,
+    /// Only the length can tell: at least half the cap is kept after a rotation, so less means that none happened.
+    ByLength {
+        /// The cap of the log in bytes.
+        cap_bytes: u64,
+    },
+}
+
+impl LogRotation {
+    /// Of a log with so many bytes stored.
+    #[must_use]
+    pub fn may_have_happened(self, stored: u64) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Happened => true,
+            Self::ByLength { cap_bytes } => stored >= cap_bytes / 2,
+        }
+    }
 }
 
 impl ContainerEnd {

@@ -29,7 +29,7 @@ fn a_job_runs_from_create_to_remove() {
         client.start(&id).await.unwrap();
         let end = client.await_end(&id).await.unwrap();
         assert_eq!((end.exit_code, end.memory_limit_bytes), (7, 64 << 20));
-        let output = client.output(&id).await.unwrap();
+        let output = client.output(&id, end.log_rotation).await.unwrap();
         assert_eq!(
             (output.stdout.bytes.as_slice(), output.stdout.truncated),
             (&b"hi\n\xff\0"[..], false)
@@ -63,8 +63,8 @@ fn output_beyond_its_first_bytes_is_cut_and_says_so() {
     run(async {
         let id = client.create(&spec("1", "a")).await.unwrap().id;
         client.start(&id).await.unwrap();
-        client.await_end(&id).await.unwrap();
-        let output = client.output(&id).await.unwrap();
+        let end = client.await_end(&id).await.unwrap();
+        let output = client.output(&id, end.log_rotation).await.unwrap();
         assert_eq!(
             (output.stdout.bytes.len(), output.stdout.truncated),
             (2_048, true)
@@ -93,8 +93,8 @@ fn a_log_that_may_have_been_rotated_marks_both_streams() {
         small.output_max_bytes = 1;
         let id = client.create(&small).await.unwrap().id;
         client.start(&id).await.unwrap();
-        client.await_end(&id).await.unwrap();
-        let output = client.output(&id).await.unwrap();
+        let end = client.await_end(&id).await.unwrap();
+        let output = client.output(&id, end.log_rotation).await.unwrap();
         assert_eq!(
             (output.stderr.bytes.as_slice(), output.stderr.truncated),
             (&b"few"[..], true)
@@ -138,19 +138,19 @@ fn a_log_that_cannot_be_read_through_costs_no_outcome() {
     run(async {
         let id = client.create(&spec("1", "a")).await.unwrap().id;
         client.start(&id).await.unwrap();
-        client.await_end(&id).await.unwrap();
+        let end = client.await_end(&id).await.unwrap();
         for fault in [
             Fault::Body(b"\x01\0\0\0\0\0\0\x09half".to_vec()),
             Fault::Body(b"not frames at all".to_vec()),
             Fault::Status(500, "log file is gone"),
         ] {
             engine.fault(Endpoint::Logs, fault, Times::Always);
-            let output = client.output(&id).await.unwrap();
+            let output = client.output(&id, end.log_rotation).await.unwrap();
             assert!(output.stdout.truncated && output.stderr.truncated);
             engine.heal();
         }
         engine.fault(Endpoint::Logs, Fault::Close, Times::Once);
-        let output = client.output(&id).await.unwrap();
+        let output = client.output(&id, end.log_rotation).await.unwrap();
         assert_eq!(
             (output.stdout.bytes.as_slice(), output.stdout.truncated),
             (&b"hello\n"[..], false)

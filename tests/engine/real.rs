@@ -5,7 +5,7 @@ use crate::support::engines::{Real, image_archive, on_real_engines};
 use crate::support::jobs::IMAGE;
 use codling::engine::{
     ContainerEngine, ContainerSpec, ContainerState, EndWatch, Engine, EngineError, EngineKind,
-    PullCause, SocketSearch, StopCause,
+    LogRotation, PullCause, SocketSearch, StopCause,
 };
 use codling::model::{
     ContainerId, DockerSpec, JOB_OUTPUT_MAX_DEFAULT, JOB_OUTPUT_MAX_LEAST, LogExtent, Resources,
@@ -110,7 +110,7 @@ impl Bench {
         run(async {
             let id = self.start(spec).await;
             let end = self.engine.await_end(&id).await.unwrap();
-            let output = self.engine.output(&id).await.unwrap();
+            let output = self.engine.output(&id, end.log_rotation).await.unwrap();
             let (out, err) = (output.stdout, output.stderr);
             (
                 end.exit_code,
@@ -359,10 +359,11 @@ fn a_new_life_of_the_program_finds_its_containers_and_only_those(on: Real) {
             .stop(&running, Duration::from_secs(30))
             .await
             .unwrap();
-        assert_eq!(second_life.await_end(&running).await.unwrap().exit_code, 6);
+        let end = second_life.await_end(&running).await.unwrap();
+        assert_eq!(end.exit_code, 6);
         assert_eq!(
             second_life
-                .output(&running)
+                .output(&running, end.log_rotation)
                 .await
                 .unwrap()
                 .stdout
@@ -429,7 +430,11 @@ fn a_container_that_ignores_the_request_to_end_is_ended_by_force(on: Real) {
         // Until its trap is set, the first process of a container does not hear what it is asked.
         let mut said = Vec::new();
         while said.is_empty() {
-            let output = bench.engine.output(&polite).await.unwrap();
+            let output = bench
+                .engine
+                .output(&polite, LogRotation::Never)
+                .await
+                .unwrap();
             said.extend_from_slice(&output.stdout.bytes);
         }
         bench
@@ -492,8 +497,9 @@ fn of_200_mb_of_output_the_tail_that_the_engine_kept_is_exact_and_called_truncat
     spec.limits.cpu_millis = 2_000;
     run(async {
         let id = bench.start(&spec).await;
-        assert_eq!(bench.engine.await_end(&id).await.unwrap().exit_code, 0);
-        let first = bench.engine.output(&id).await.unwrap();
+        let end = bench.engine.await_end(&id).await.unwrap();
+        assert_eq!(end.exit_code, 0);
+        let first = bench.engine.output(&id, end.log_rotation).await.unwrap();
         assert!(first.stdout.truncated && first.stderr.truncated);
         assert_eq!(first.stdout.bytes.len(), 2_048);
         let kept = bench.log(&id, LogExtent::Present).await;

@@ -76,8 +76,8 @@ pub(super) async fn await_end(
                 }
                 process::ended(&process).await;
                 // An engine that is stopped closes its socket before it ends its containers.
-                let was_away = is_away(engine, id).await;
-                match settle(engine, id, pid, engine.patience.settle).await? {
+                let (was_away, settled) = settle(engine, id, pid, engine.patience.settle).await?;
+                match settled {
                     Settled::Runs { status } => {
                         return Err(EngineError::EndUnknown {
                             id: seen.id,
@@ -94,7 +94,7 @@ pub(super) async fn await_end(
                     settled => settled,
                 }
             }
-            Watch::Ended => settle(engine, id, pid, engine.patience.suspicion).await?,
+            Watch::Ended => settle(engine, id, pid, engine.patience.suspicion).await?.1,
             Watch::Impossible(why) => {
                 log::debug!("the end of container \"{id}\" is awaited by its engine: {why}");
                 Settled::Runs { status: why }
@@ -106,8 +106,7 @@ pub(super) async fn await_end(
             Settled::Runs { .. } => {}
         }
         wait_until_end(engine, id).await?;
-        let was_away = is_away(engine, id).await;
-        let mut settled = settle(engine, id, pid, engine.patience.suspicion).await?;
+        let (was_away, mut settled) = settle(engine, id, pid, engine.patience.suspicion).await?;
         if was_away {
             settled = with_log_cut(engine, settled).await;
         }
@@ -118,11 +117,6 @@ pub(super) async fn await_end(
         Timer::after(pause).await;
         pause = (pause * 2).min(engine.patience.away_most);
     }
-}
-
-/// Whether the engine is away at this moment.
-async fn is_away(engine: &ContainerEngine, id: &ContainerId) -> bool {
-    matches!(engine.look(id).await, Err(error) if error.is_away())
 }
 
 /// The end of a container that may have come while its engine was away. Podman's monitor writes the log; Docker's daemon
@@ -196,32 +190,40 @@ enum Settled {
     Runs { status: String },
 }
 
-/// Asks the engine until it knows how the container ended, for at most `limit`.
+/// Asks the engine until it knows how the container ended, for at most `limit`; whether it was away when it was asked
+/// first is told before that.
 async fn settle(
     engine: &ContainerEngine,
     id: &ContainerId,
     pid: Option<u32>,
     limit: Duration,
-) -> Result<Settled, EngineError> {
+) -> Result<(bool, Settled), EngineError> {
+    let first = engine.look(id).await;
+    let was_away = matches!(&first, Err(error) if error.is_away());
+    let mut seen = match first {
+        Ok(seen) => seen,
+        Err(_) => look_until_back(engine, id).await?,
+    };
     let mut settling = Settling::within(limit);
-    loop {
-        let seen = look_until_back(engine, id).await?;
+    let settled = loop {
         match state_of(&seen) {
-            ContainerState::Exited(end) => return Ok(Settled::Ended(end)),
+            ContainerState::Exited(end) => break Settled::Ended(end),
             ContainerState::Running { pid: Some(now) } if Some(now) != pid => {
-                return Ok(Settled::Replaced);
+                break Settled::Replaced;
             }
             _ if !settling.is_over() => {}
             // Podman's clean-up did not run; the exit code is there nevertheless.
-            _ if seen.state.status == "stopped" => return Ok(Settled::Ended(end_of(&seen))),
+            _ if seen.state.status == "stopped" => break Settled::Ended(end_of(&seen)),
             _ => {
-                return Ok(Settled::Runs {
+                break Settled::Runs {
                     status: http::words(&seen.state.status),
-                });
+                };
             }
         }
         settling.pause().await;
-    }
+        seen = look_until_back(engine, id).await?;
+    };
+    Ok((was_away, settled))
 }
 
 /// Asks the engine to answer when the container has ended. Its going away ends the attempt, not the wait.

@@ -34,7 +34,7 @@ pub use search::SocketSearch;
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, Engine, EngineError, EngineFuture,
     EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
-    LogExtent, LogStream, MadeFrom, container_name,
+    LogExtent, LogRotation, LogStream, MadeFrom, container_name,
 };
 use crate::model::{ContainerId, ExecutionId, ImageRemoval, JobId, NodeId, PullProgress};
 use async_channel::{Receiver, Sender};
@@ -518,6 +518,7 @@ fn end_of(seen: &Inspect) -> ContainerEnd {
         memory_limit_bytes: u64::try_from(seen.host_config.memory).unwrap_or(0),
         error: words(&seen.state.error),
         log_cut: false,
+        log_rotation: output::rotation_of(seen),
     }
 }
 
@@ -582,8 +583,12 @@ impl Engine for ContainerEngine {
         Box::pin(self.origin(id))
     }
 
-    fn output<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, FirstOutput> {
-        Box::pin(output::first(self, id))
+    fn output<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        rotation: LogRotation,
+    ) -> EngineFuture<'a, FirstOutput> {
+        Box::pin(output::first(self, id, rotation))
     }
 
     fn logs<'a>(&'a self, id: &'a ContainerId, extent: LogExtent) -> EngineFuture<'a, LogStream> {

@@ -2,7 +2,7 @@
 
 use super::super::{
     EngineError, EngineKind, FirstBytes, FirstOutput, LABEL_OUTPUT_MAX, LogChunk, LogExtent,
-    LogStream, OutputStream,
+    LogRotation, LogStream, OutputStream,
 };
 use super::http::{Call, Reply};
 use super::log_frames::{CALL, LogFrames};
@@ -14,7 +14,7 @@ use crate::model::{
 use async_io::Timer;
 use bytes::Bytes;
 use futures_lite::StreamExt;
-use futures_lite::future::{try_zip, yield_now};
+use futures_lite::future::yield_now;
 use hyper::Method;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -133,12 +133,13 @@ impl Spool {
 pub(super) async fn first(
     engine: &ContainerEngine,
     id: &ContainerId,
+    rotation: LogRotation,
 ) -> Result<FirstOutput, EngineError> {
     let mut pause = engine.patience.away;
     let mut tries = 0;
     loop {
         let mut output = FirstOutput::default();
-        let error = match read_first(engine, id, &mut output).await {
+        let error = match read_first(engine, id, rotation, &mut output).await {
             Ok(()) => return Ok(output),
             Err(EngineError::NoSuchContainer { id }) => {
                 return Err(EngineError::NoSuchContainer { id });
@@ -171,24 +172,20 @@ pub(super) async fn first(
 async fn read_first(
     engine: &ContainerEngine,
     id: &ContainerId,
+    rotation: LogRotation,
     output: &mut FirstOutput,
 ) -> Result<(), EngineError> {
-    let kind = engine.profile().await?.kind;
-    let read = async {
-        let mut stored = 0_u64;
-        let mut log = logs(engine, id, LogExtent::Present).await?;
-        while let Some(chunk) = log.next().await {
-            let chunk = chunk?;
-            stored = stored.saturating_add(chunk.bytes.len() as u64 + LINE_OVERHEAD);
-            match chunk.stream {
-                OutputStream::Stdout => keep_first(&mut output.stdout, &chunk.bytes),
-                OutputStream::Stderr => keep_first(&mut output.stderr, &chunk.bytes),
-            }
+    let mut stored = 0_u64;
+    let mut log = logs(engine, id, LogExtent::Present).await?;
+    while let Some(chunk) = log.next().await {
+        let chunk = chunk?;
+        stored = stored.saturating_add(chunk.bytes.len() as u64 + LINE_OVERHEAD);
+        match chunk.stream {
+            OutputStream::Stdout => keep_first(&mut output.stdout, &chunk.bytes),
+            OutputStream::Stderr => keep_first(&mut output.stderr, &chunk.bytes),
         }
-        Ok(stored)
-    };
-    let (seen, stored) = try_zip(engine.look(id), read).await?;
-    if may_have_rotated(kind, &seen, stored) {
+    }
+    if rotation.may_have_happened(stored) {
         output.rotated = true;
         output.stdout.truncated = true;
         output.stderr.truncated = true;
@@ -205,30 +202,27 @@ fn keep_first(first: &mut FirstBytes, bytes: &[u8]) {
     first.log_bytes += bytes.len() as u64;
 }
 
-/// Whether the engine may have dropped the oldest part of the log. Neither engine says so.
+/// What an ended container's inspection, and its log's file, tell of rotation. Neither engine says it.
 ///
-/// Docker keeps at least half the cap after a rotation, so less than that means none happened. Podman starts an empty
-/// file, so the size says nothing; but that file was made after the container started, and the first one before. Where
-/// the file cannot be seen (foreign mount namespace, other user, no birth time), size is judged as on Docker.
+/// Podman starts an empty file, so the size says nothing; but that file was made after the container started, and the
+/// first one before. Where the file cannot be seen (foreign mount namespace, other user, no birth time), size is what is
+/// left, and on Docker always: driver `local`, which our containers get there, shows no path.
 ///
 /// DECISION: the file's birth is compared rather than its inode, since it needs nothing remembered across a restart of
 /// this program. What it misses: a wall clock set back between start and rotation.
-fn may_have_rotated(kind: EngineKind, seen: &Inspect, stored: u64) -> bool {
-    let cap = seen
-        .config
-        .labels
-        .get(LABEL_OUTPUT_MAX)
-        .and_then(|cap| cap.parse().ok());
-    let cap: u64 = cap
-        .unwrap_or(JOB_OUTPUT_MAX_DEFAULT)
-        .max(JOB_OUTPUT_MAX_LEAST);
-    let reborn = match kind {
-        EngineKind::Podman => log_birth(&seen.log_path).zip(instant(&seen.state.started_at)),
-        EngineKind::Docker => None,
-    };
-    match reborn {
-        Some((birth, started)) => birth > started,
-        None => stored >= cap / 2,
+pub(super) fn rotation_of(seen: &Inspect) -> LogRotation {
+    match log_birth(&seen.log_path).zip(instant(&seen.state.started_at)) {
+        Some((birth, started)) if birth > started => LogRotation::Happened,
+        Some(_) => LogRotation::Never,
+        None => {
+            let cap = seen.config.labels.get(LABEL_OUTPUT_MAX);
+            LogRotation::ByLength {
+                cap_bytes: cap
+                    .and_then(|cap| cap.parse().ok())
+                    .unwrap_or(JOB_OUTPUT_MAX_DEFAULT)
+                    .max(JOB_OUTPUT_MAX_LEAST),
+            }
+        }
     }
 }
 

@@ -71,7 +71,10 @@ pub(super) async fn run(
         }
     };
     let first = loop {
-        match leash.or_pulled(engine.output(container)).await {
+        match leash
+            .or_pulled(engine.output(container, end.log_rotation))
+            .await
+        {
             Ok(first) => break first.map_err(wrong)?,
             Err(Pull::LetGo) => {
                 return Err(RunFailure {
