@@ -13,9 +13,7 @@
 //! DECISION: an engine's own wait rather than an attach where there is no pidfd. Podman 4.3 makes a container anew that is
 //! attached to just after it has ended, and its exit code is gone.
 
-use super::super::{
-    ContainerEnd, ContainerState, EXIT_SIGKILL, EXIT_SIGTERM, EngineError, EngineKind,
-};
+use super::super::{ContainerEnd, ContainerState, EngineError, EngineKind};
 use super::bounds::WAIT_MAX;
 use super::http::{self, Call, words};
 use super::process::{self, Watch};
@@ -49,7 +47,7 @@ pub(super) async fn await_end(
         let pid = match state_of(&seen) {
             ContainerState::Exited(end) => return Ok(end),
             // Seen from a busy Podman after it had answered the start with success.
-            ContainerState::Created | ContainerState::Interrupted
+            ContainerState::Created | ContainerState::Torn | ContainerState::Interrupted
                 if unstarted < engine.patience.settle =>
             {
                 Timer::after(pause).await;
@@ -57,7 +55,7 @@ pub(super) async fn await_end(
                 pause = (pause * 2).min(engine.patience.suspicion);
                 continue;
             }
-            ContainerState::Created | ContainerState::Interrupted => {
+            ContainerState::Created | ContainerState::Torn | ContainerState::Interrupted => {
                 return Err(never_started(&seen));
             }
             ContainerState::Running { pid } => pid,
@@ -75,8 +73,6 @@ pub(super) async fn await_end(
                     continue;
                 }
                 process::ended(&process).await;
-                // An engine that is stopped closes its socket before it ends its containers.
-                let was_away = is_away(engine, id).await;
                 match settle(engine, id, pid, engine.patience.settle).await? {
                     Settled::Runs { status } => {
                         return Err(EngineError::EndUnknown {
@@ -84,13 +80,6 @@ pub(super) async fn await_end(
                             status,
                         });
                     }
-                    Settled::Ended(end) if was_away && ended_with_engine(engine, &end).await => {
-                        return Err(EngineError::EndedWithEngine {
-                            id: seen.id,
-                            exit_code: end.exit_code,
-                        });
-                    }
-                    settled if was_away => with_log_cut(engine, settled).await,
                     settled => settled,
                 }
             }
@@ -106,47 +95,13 @@ pub(super) async fn await_end(
             Settled::Runs { .. } => {}
         }
         wait_until_end(engine, id).await?;
-        let was_away = is_away(engine, id).await;
-        let mut settled = settle(engine, id, pid, engine.patience.suspicion).await?;
-        if was_away {
-            settled = with_log_cut(engine, settled).await;
-        }
-        if let Settled::Ended(end) = settled {
+        if let Settled::Ended(end) = settle(engine, id, pid, engine.patience.suspicion).await? {
             return Ok(end);
         }
         // The engine was restarted meanwhile, does not let us wait, or an hour is over.
         Timer::after(pause).await;
         pause = (pause * 2).min(engine.patience.away_most);
     }
-}
-
-/// Whether the engine is away at this moment.
-async fn is_away(engine: &ContainerEngine, id: &ContainerId) -> bool {
-    matches!(engine.look(id).await, Err(error) if error.is_away())
-}
-
-/// The end of a container that may have come while its engine was away. Podman's monitor writes the log; Docker's daemon
-/// does so itself, and when it comes back the pipe of a container that has ended is gone with all that was in it.
-async fn with_log_cut(engine: &ContainerEngine, settled: Settled) -> Settled {
-    match settled {
-        Settled::Ended(end) => Settled::Ended(ContainerEnd {
-            log_cut: is_docker(engine).await,
-            ..end
-        }),
-        settled => settled,
-    }
-}
-
-async fn is_docker(engine: &ContainerEngine) -> bool {
-    let profile = engine.profile().await;
-    profile.is_ok_and(|profile| profile.kind == EngineKind::Docker)
-}
-
-/// Whether a container that ended while its engine was away bears the signs of having been ended by it: a Docker that is
-/// stopped sends SIGTERM, later SIGKILL, unless it was told to let containers live. Podman leaves them alone.
-async fn ended_with_engine(engine: &ContainerEngine, end: &ContainerEnd) -> bool {
-    let by_signal = [EXIT_SIGTERM, EXIT_SIGKILL].contains(&end.exit_code);
-    by_signal && !end.oom_killed && is_docker(engine).await
 }
 
 /// In the engine's own word, for it may have answered the start with success.
@@ -236,7 +191,7 @@ async fn wait_until_end(engine: &ContainerEngine, id: &ContainerId) -> Result<()
     };
     let call = Call::new("await the end", Method::POST, path, WAIT_MAX);
     if let Ok(mut reply) = engine.call(call).await {
-        while let Ok(Some(_)) = reply.chunk().await {}
+        while let Ok(Some(_)) = engine.note(reply.chunk().await) {}
     }
     Ok(())
 }
