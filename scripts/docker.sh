@@ -85,15 +85,20 @@ stop_docker() { # DIR
     for name in dockerd containerd; do
         if pid=$(docker_lives "$1" "$name"); then end_service "$pid"; fi
     done
-    # Monitors of containers that no daemon could remove, and with them what they monitor.
+    end_monitors "-address $1/docker/containerd/sock"
+    # The monitors' sockets are there whatever the configuration says.
+    rmdir /run/containerd/s /run/containerd 2>/dev/null || true
+}
+
+# Monitors of containers that no engine could remove, and with them what they monitor.
+end_monitors() { # PART OF THEIR COMMAND LINE
+    local name pid
     for name in /proc/[0-9]*/cmdline; do
-        if tr '\0' ' ' 2>/dev/null <"$name" | grep -qF -- "-address $1/docker/containerd/sock"; then
+        if tr '\0' ' ' 2>/dev/null <"$name" | grep -qF -- "$1"; then
             pid=${name#/proc/}
             kill_tree "${pid%/cmdline}"
         fi
     done
-    # The monitors' sockets are there whatever the configuration says.
-    rmdir /run/containerd/s /run/containerd 2>/dev/null || true
 }
 
 kill_tree() { # PID

@@ -1,5 +1,6 @@
 //! Images on the real engines: those that are here, those that a registry has, and every way in which it can fail.
 
+use crate::support::engine::{Endpoint, Fault, Play, ScriptedEngine, Times};
 use crate::support::engines::{Real, on_real_engines};
 use crate::support::jobs::command;
 use crate::support::node::TestNode;
@@ -31,6 +32,25 @@ fn an_image_that_does_not_fit_on_the_engines_disk_is_told_as_that() {
     let (code, hint) = failed(&ended);
     assert_eq!(code, "ImageNoSpace", "{ended:#}");
     assert!(hint.contains("make room"), "{hint}");
+}
+
+#[test]
+fn an_image_that_fits_once_others_have_gone_is_pulled_after_them() {
+    let engine = ScriptedEngine::start();
+    for image in ["one", "two"] {
+        engine.pullable(image, Play::as_told());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let node = TestNode::start_on(dir.path(), &engine);
+    node.ended(&node.submit(&command("one", &["true"])));
+    engine.until("its container is removed", |engine| {
+        engine.containers().is_empty()
+    });
+    let full = b"{\"error\":\"write /a: no space left on device\"}\n".to_vec();
+    engine.fault(Endpoint::Pull, Fault::Body(full), Times::Once);
+    let ended = node.ended(&node.submit(&command("two", &["true"])));
+    assert_eq!(state(&ended), "Completed", "{ended:#}");
+    assert!(!engine.has_image("one") && engine.has_image("two"));
 }
 
 fn node(on: Real, dir: &Path, flags: &[(&str, &str)]) -> TestNode {

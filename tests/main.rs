@@ -42,6 +42,8 @@ mod logs;
 mod images;
 // Real engines that come, go and come back.
 mod comings;
+// Real engines killed at every step of a job.
+mod engine_killed;
 // Real boards that lose their power.
 mod reboot;
 // Every way in which a container fails a job.

@@ -9,7 +9,7 @@
 
 use super::pressure::{disk_kept, is_pressed, memory_kept, too_hot};
 use crate::model::{
-    BoardReading, Condition, ConditionChange, ConditionKind, DiskMode, EngineFacts,
+    BoardReading, Condition, ConditionChange, ConditionKind, DiskMode, EngineFacts, ImageLowWater,
     MemoryController, MemoryLimits, NodeId, Now, StoreRoom, UnixMs,
 };
 use std::collections::BTreeMap;
@@ -21,6 +21,10 @@ const PEERS_MAX: usize = 64;
 /// Letters of a reason that somebody else wrote.
 const REASON_CHARS_MAX: usize = 512;
 
+/// What frees most of a disk that engines share.
+const IMAGES_HINT: &str =
+    "images that are not used take most: podman image prune -a, docker image prune -a";
+
 /// What is known once, at the start.
 #[derive(Clone, Debug, Default)]
 pub struct HealthConfig {
@@ -28,6 +32,8 @@ pub struct HealthConfig {
     pub memory_controller: MemoryController,
     /// What happens to jobs if it does not.
     pub memory_limits: MemoryLimits,
+    /// The free disk below which images go.
+    pub image_low_water: ImageLowWater,
     /// What gets an engine running on this board.
     pub engine_hint: String,
     /// The records that are kept in memory, if some are, such as `jobs`.
@@ -327,8 +333,20 @@ impl Health {
                         mb(disk.available_bytes),
                         mb(kept)
                     ),
-                    "free space on the disk of the data directory; images that are not used take most: podman image prune -a, docker image prune -a"
-                        .to_owned(),
+                    format!("free space on the disk of the data directory; {IMAGES_HINT}"),
+                )
+            })
+        });
+        let images = reading.images.as_ref().and_then(|disk| {
+            let kept = self.config.image_low_water.on(disk);
+            (disk.available_bytes < kept).then(|| {
+                (
+                    format!(
+                        "{} MB of disk available for images, {} MB are to be free (--image-low-water): those that were pulled for jobs go",
+                        mb(disk.available_bytes),
+                        mb(kept)
+                    ),
+                    IMAGES_HINT.to_owned(),
                 )
             })
         });
@@ -340,6 +358,7 @@ impl Health {
             (ConditionKind::Throttled, slowed),
             (ConditionKind::DiskReadOnly, read_only),
             (ConditionKind::DiskLow, full),
+            (ConditionKind::ImageDiskLow, images),
         ] {
             self.judge(kind, verdict, now, changes);
         }

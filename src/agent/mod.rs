@@ -237,7 +237,12 @@ impl Agent {
         }
         self.deliver(now);
         if let Some(compute) = &mut self.compute {
-            self.outputs.extend(compute.make_room(now));
+            compute.make_room(&mut Desk {
+                now,
+                me: &me,
+                mail: &mut self.mail,
+                outputs: &mut self.outputs,
+            });
         }
     }
 

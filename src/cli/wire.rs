@@ -152,6 +152,8 @@ pub(super) struct RunOutput {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct HistoryItem {
+    #[serde(rename = "ExecutionID")]
+    pub(super) execution_id: Option<String>,
     pub(super) event: Event,
     pub(super) time: String,
 }

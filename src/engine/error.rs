@@ -160,14 +160,6 @@ pub enum EngineError {
         /// The engine's word for its state.
         status: String,
     },
-    /// The engine was stopped and ended the container with it, as Docker does unless it is told to let them live.
-    #[error("its engine was stopped and ended container \"{id}\" with it (exit code {exit_code})")]
-    EndedWithEngine {
-        /// Which.
-        id: String,
-        /// What was left of it.
-        exit_code: i64,
-    },
     /// The archive to load could not be read.
     #[error("the image archive cannot be read")]
     Source(#[source] io::Error),
@@ -240,7 +232,6 @@ impl EngineError {
             | Self::LimitRefused { .. }
             | Self::Refused { .. }
             | Self::EndUnknown { .. }
-            | Self::EndedWithEngine { .. }
             | Self::Source(_) => false,
         }
     }
@@ -272,9 +263,7 @@ impl EngineError {
             },
             Self::BadCommand { .. } => FailureKind::Entrypoint,
             Self::LimitRefused { .. } => FailureKind::LimitRefused,
-            Self::NoSuchContainer { .. }
-            | Self::EndUnknown { .. }
-            | Self::EndedWithEngine { .. } => FailureKind::ContainerLost,
+            Self::NoSuchContainer { .. } | Self::EndUnknown { .. } => FailureKind::ContainerLost,
             Self::Refused { .. }
             | Self::NameInUse { .. }
             | Self::LoadFailed { .. }

@@ -29,9 +29,8 @@ pub use error::{EngineError, PullCause, Skipped};
 pub use platform::Platform;
 pub use seam::{Engine, EngineFuture, LogStream};
 pub use seen::{
-    ApiVersion, ContainerEnd, ContainerState, Created, EXIT_SIGKILL, EXIT_SIGTERM, EngineKind,
-    EngineProfile, FirstBytes, FirstOutput, FoundContainer, HardLimits, ImageFacts, LogRotation,
-    MadeFrom, StopCause,
+    ApiVersion, ContainerEnd, ContainerState, Created, EngineKind, EngineProfile, FirstBytes,
+    FirstOutput, FoundContainer, HardLimits, ImageFacts, LogRotation, MadeFrom, StopCause,
 };
 pub use spec::{
     ContainerSpec, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE, LABEL_OUTPUT_MAX, container_name,

@@ -157,6 +157,9 @@ pub struct FoundContainer {
 pub enum ContainerState {
     /// Never started.
     Created,
+    /// Begun, and not shown as running: a Podman that was killed while it started it never learns of it. It runs or has
+    /// run, and how it ends is not known.
+    Torn,
     /// Shown as never started, with the time of a start, as Podman shows what ran when its board was restarted; a busy one
     /// shows the same for moments after a start.
     Interrupted,
@@ -236,9 +239,9 @@ impl ContainerEnd {
 /// What Docker says of a container that was gone when its daemon came.
 const EXIT_UNSEEN: i64 = 255;
 /// 128 + SIGTERM.
-pub const EXIT_SIGTERM: i64 = 143;
+const EXIT_SIGTERM: i64 = 143;
 /// 128 + SIGKILL.
-pub const EXIT_SIGKILL: i64 = 137;
+const EXIT_SIGKILL: i64 = 137;
 
 /// Who ended a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -38,6 +38,8 @@ pub enum ConditionKind {
     MemoryPressure,
     /// Too little room on the disk of the data directory.
     DiskLow,
+    /// Too little room on the disk of the engine's images.
+    ImageDiskLow,
     /// The disk of the data directory cannot be written.
     DiskReadOnly,
     /// A sensor is at its limit.
@@ -56,7 +58,7 @@ pub enum ConditionKind {
 
 impl ConditionKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::StoreFailed,
         Self::StoreFull,
         Self::StoreRebuilt,
@@ -66,6 +68,7 @@ impl ConditionKind {
         Self::MemoryLow,
         Self::MemoryPressure,
         Self::DiskLow,
+        Self::ImageDiskLow,
         Self::DiskReadOnly,
         Self::TooHot,
         Self::UnderVoltage,
@@ -88,6 +91,7 @@ impl ConditionKind {
             Self::MemoryLow => "memory_low",
             Self::MemoryPressure => "memory_pressure",
             Self::DiskLow => "disk_low",
+            Self::ImageDiskLow => "image_disk_low",
             Self::DiskReadOnly => "disk_read_only",
             Self::TooHot => "too_hot",
             Self::UnderVoltage => "under_voltage",

@@ -158,7 +158,7 @@ async fn look(
 /// What carries this node's label but no execution's was not made by this program and is left alone.
 fn found(container: FoundContainer) -> Option<Found> {
     let state = match container.state {
-        ContainerState::Created => FoundState::Created,
+        ContainerState::Created | ContainerState::Torn => FoundState::Created,
         ContainerState::Running { .. } => FoundState::Running,
         ContainerState::Interrupted => FoundState::CutOff,
         ContainerState::Exited(end) if end.may_be_cut_off() => FoundState::CutOff,

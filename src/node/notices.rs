@@ -30,6 +30,7 @@ pub(super) fn health_config<'a>(
     HealthConfig {
         memory_controller: read_memory_controller(root),
         memory_limits: config.require_memory_limits.value,
+        image_low_water: config.image_low_water.value.0,
         engine_hint: engine_hint(
             root,
             rustix::process::getuid().as_raw(),

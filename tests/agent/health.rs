@@ -197,7 +197,11 @@ fn every_trouble_of_the_board_is_a_condition_while_it_lasts() {
             available_bytes: 1_000_000,
             mode: DiskMode::ReadOnly,
         }),
-        images: None,
+        images: Some(DiskReading {
+            size_bytes: 10_000_000_000,
+            available_bytes: 999_999_999,
+            mode: DiskMode::Writable,
+        }),
     };
     health.note(Fact::Board(bad), now);
     assert_eq!(
@@ -206,6 +210,7 @@ fn every_trouble_of_the_board_is_a_condition_while_it_lasts() {
             "memory_low",
             "memory_pressure",
             "disk_low",
+            "image_disk_low",
             "disk_read_only",
             "too_hot",
             "under_voltage",
@@ -216,7 +221,7 @@ fn every_trouble_of_the_board_is_a_condition_while_it_lasts() {
         assert!(!condition.hint.is_empty(), "{condition:?}");
     }
     let changes = health.note(Fact::Board(BoardReading::default()), now);
-    assert_eq!(changes.len(), 7);
+    assert_eq!(changes.len(), 8);
     assert_eq!(codes(&health, now), [""; 0]);
 }
 

@@ -1,7 +1,7 @@
 //! Images that were pulled for jobs go when the disk of the engine's images runs low.
 
 use super::bench::*;
-use codling::agent::{ActivityResult, Event, Output, Progress, Turn};
+use codling::agent::{Activity, ActivityResult, Event, Output, Progress, Turn};
 use codling::model::*;
 
 fn board(available_bytes: u64) -> Event {
@@ -190,4 +190,59 @@ fn a_dry_run_of_a_prune_shows_idle_images_and_removes_none_and_a_prune_removes_a
         [("new", "sha256:new")]
     );
     assert_eq!(removals(&bench.event(removed("new"))), []);
+}
+
+/// How an execution ended for its requester.
+fn failed_with(turn: &Turn) -> Option<FailureKind> {
+    said(turn).into_iter().find_map(|message| match message {
+        Message::Outcome { outcome, .. } => match outcome.as_ref() {
+            Outcome::Failed { failure, .. } => Some(failure.kind),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+#[test]
+fn a_pull_that_finds_no_room_has_idle_images_go_is_tried_again_and_fails_when_none_is_left() {
+    let stored = StoredState {
+        images: PulledImages {
+            images: ["old", "busybox", "new"].map(image).into(),
+        },
+        ..StoredState::default()
+    };
+    let mut bench = Bench::recover(stored, early(1_000));
+    bench.engine(vec![]);
+    bench.run_for_other("e-1", &plain());
+    let removed = |name: &str| Event::ImageRemoved {
+        name: name.to_owned(),
+        removal: ImageRemoval::Removed,
+    };
+    let no_room = || {
+        let failure = Failure::new(FailureKind::ImageNoSpace, "no space left on device");
+        ActivityResult::Prepared(Err(failure))
+    };
+    bench.hear(OTHER, ask("e-2", &of("large")));
+    let (first, _) = begun(&bench.hear(OTHER, accept_bid("e-2"))).expect("it is prepared");
+    // By the time it is looked at, what the pull had written is gone again.
+    bench.event(board(5 << 30));
+    let turn = bench.done(&first, no_room());
+    assert_eq!(removals(&turn), [("old", "sha256:old")]);
+    assert_eq!((failed_with(&turn), begun(&turn)), (None, None));
+    bench.event(board(5 << 30));
+    let turn = bench.event(removed("old"));
+    assert_eq!(
+        removals(&turn),
+        [("new", "sha256:new")],
+        "a job needs the other one"
+    );
+    assert_eq!(begun(&turn), None, "it waits until all of them are gone");
+    bench.event(board(5 << 30));
+    let turn = bench.event(removed("new"));
+    let (second, activity) = begun(&turn).expect("it is tried again");
+    assert_eq!(second.execution, first.execution);
+    assert!(matches!(activity, Activity::Prepare(_)), "{activity:?}");
+    let turn = bench.done(&second, no_room());
+    assert_eq!(removals(&turn), []);
+    assert_eq!(failed_with(&turn), Some(FailureKind::ImageNoSpace));
 }

@@ -47,6 +47,7 @@ fn a_proxy_in_the_environment_is_not_asked_for_a_node() {
 fn a_list_shows_the_newest_jobs_and_how_to_see_more() {
     let api = FakeApi::start(|_| {
         let mut named = job("j-2", "Running");
+        named["Type"] = json!("service");
         named["Name"] = json!("evil\u{1b}[2J");
         named["CreateTime"] = json!(0);
         Say::Json(
@@ -60,9 +61,9 @@ fn a_list_shows_the_newest_jobs_and_how_to_see_more() {
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert_eq!(
         ended.out,
-        "JOB  STATE      CREATED               NAME      IMAGE\n\
-         j-1  Completed  2025-06-01T12:00:00Z  -         alpine\n\
-         j-2  Running    -                     evil?[2J  alpine\n"
+        "JOB  TYPE     STATE      CREATED               NAME      IMAGE\n\
+         j-1  batch    Completed  2025-06-01T12:00:00Z  -         alpine\n\
+         j-2  service  Running    -                     evil?[2J  alpine\n"
     );
     assert!(
         ended.err.contains("codling job list --limit 4"),

@@ -1,8 +1,11 @@
 //! What the flags of `codling run` change: what is asked, what is shown, when it ends.
 
 use super::script::Script;
+use crate::support::engine::{Play, ScriptedEngine};
 use crate::support::fake_api::{FakeApi, Say};
+use crate::support::node::TestNode;
 use crate::support::program::Program;
+use crate::support::wait;
 use serde_json::{Value, json};
 
 /// The job of the one submission.
@@ -155,6 +158,41 @@ fn a_job_that_runs_several_times_shows_each_output_and_ends_with_the_first_code_
     assert_eq!((ended.code, ended.out.as_str()), (4, "one\ntwo\nthree\n"));
     assert!(
         ended.err.contains("execution e-2 ended with 4"),
+        "{}",
+        ended.err
+    );
+}
+
+/// Each was read at the end of the job, when a node has no more than the first 2,048 bytes of those that ended long before.
+#[test]
+fn of_a_job_that_runs_several_times_each_output_is_printed_whole_when_it_ends() {
+    let engine = ScriptedEngine::start();
+    engine.image("image", Play::as_told());
+    let dir = tempfile::tempdir().unwrap();
+    let node = TestNode::start_on(dir.path(), &engine);
+    let go = dir.path().join("go");
+    let line = format!(
+        "if [ $BACALHAU_PARTITION_INDEX = 0 ]; then head -c 50000 /dev/zero | tr '\\0' a; exit 3; fi; \
+         while [ ! -e {} ]; do sleep 0.05; done; echo last",
+        go.display()
+    );
+    let small = ["--count=2", "--cpu=0.1", "--memory=16MB"];
+    let words = [&["run"], &small[..], &["image", "--", "sh", "-c", &line]].concat();
+    let running = Program::new(&words).api(node.api).start();
+    let first = "a".repeat(50_000);
+    wait::until("the output of the first is printed", || {
+        match running.out() {
+            out if out == first => Ok(()),
+            out => Err(out.len()),
+        }
+    });
+    std::fs::write(go, "").unwrap();
+    let ended = running.ended();
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    assert!(ended.out == format!("{first}last\n"), "{}", ended.err);
+    assert_eq!(
+        ended.err.matches(" has ended\n").count(),
+        2,
         "{}",
         ended.err
     );

@@ -475,3 +475,26 @@ fn an_archive_is_handed_on_whole_and_its_names_come_back() {
     assert_eq!(names, ["localhost/a:1", "localhost/b:2"]);
     assert!(engine.loaded_bytes() >= 300_000);
 }
+
+/// A Podman that was killed while it removed one answered no list any more, and its node took it for absent for ever.
+#[test]
+fn a_container_whose_removal_was_cut_off_is_removed_and_the_others_are_listed() {
+    let engine = ScriptedEngine::start();
+    engine.image("alpine", Play::default());
+    let client = engine.client();
+    run(async {
+        let kept = client.create(&spec("kept", "alpine")).await.unwrap().id;
+        let torn = client.create(&spec("torn", "alpine")).await.unwrap().id;
+        let words: &'static str = Box::leak(
+            format!("getting container from store \"{torn}\": container not known")
+                .into_boxed_str(),
+        );
+        engine.fault(Endpoint::List, Fault::Status(500, words), Times::Once);
+        let found = client.found(&"n-1".into()).await.unwrap();
+        let found: Vec<_> = found.into_iter().map(|container| container.id).collect();
+        assert_eq!(found, [kept]);
+        // What cannot be removed is no reason to try for ever.
+        engine.fault(Endpoint::List, Fault::Status(500, words), Times::Always);
+        assert!(client.found(&"n-1".into()).await.is_err());
+    });
+}

@@ -5,6 +5,7 @@ use crate::support::engines::Real;
 use crate::support::http;
 use crate::support::jobs::IMAGE;
 use crate::support::node::TestNode;
+use crate::support::wait;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -248,4 +249,51 @@ fn it_compares_a_file_with_the_job_of_its_name_and_runs_a_version_again() {
     assert!(again.code == 0 && again.out.contains(&id), "{again:?}");
     let versions = cli.json(&["job", "versions", &id, "--output", "json"]);
     assert_eq!(versions.as_array().map(Vec::len), Some(2), "{versions:#}");
+}
+
+#[test]
+fn it_runs_shows_and_stops_a_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, cli) = start(&dir);
+    let file = dir.path().join("service.yaml");
+    let engine = format!(
+        "{{Type: docker, Params: {{Image: \"{IMAGE}\", Parameters: [sh, -c, \"echo up; sleep 1; exit 3\"]}}}}"
+    );
+    let job =
+        format!("Name: kept\nType: service\nCount: 1\nTasks: [{{Name: main, Engine: {engine}}}]\n");
+    fs::write(&file, job).unwrap();
+    // It waits until the service runs, not until it ends.
+    let submitted = cli.run(&["job", "run", &file.display().to_string()]);
+    assert_eq!(submitted.code, 0, "{submitted:?}");
+    let jobs = cli.json(&["job", "list", "--output", "json"]);
+    assert_eq!(jobs[0]["Type"], "service", "{jobs:#}");
+    assert_eq!(jobs[0]["State"]["StateType"], "Running", "{jobs:#}");
+    let id = jobs[0]["ID"].as_str().unwrap();
+    let executions = || cli.json(&["job", "executions", id, "--output", "json"]);
+    // Its container ends by itself, and another one takes its place.
+    wait::until("it is started again", || {
+        let seen = executions();
+        let states = seen.as_array().into_iter().flatten();
+        let states: Vec<_> = states
+            .map(|one| one["ComputeState"]["StateType"].as_u64())
+            .collect();
+        let is_again = states.contains(&Some(9)) && states.contains(&Some(6));
+        if is_again { Ok(()) } else { Err(seen) }
+    });
+    let described = cli.run(&["job", "describe", id]);
+    for said in [id, "service", "Running", "kept"] {
+        assert!(described.out.contains(said), "{said}: {described:?}");
+    }
+    let table = cli.run(&["job", "list", "--no-style"]);
+    assert!(
+        table.out.contains("service") && table.out.contains("Running"),
+        "{table:?}"
+    );
+    let stopped = cli.run(&["job", "stop", id]);
+    assert_eq!(stopped.code, 0, "{stopped:?}");
+    let ended = node.ended(id);
+    assert_eq!(ended["Job"]["State"]["StateType"], "Stopped", "{ended:#}");
+    Real::Podman.until_no_container_of(&node.id);
+    let described = cli.run(&["job", "describe", id]);
+    assert!(described.out.contains("Stopped"), "{described:?}");
 }

@@ -60,8 +60,10 @@ impl Bacalhau {
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let ended = self.run(args);
         assert_eq!(ended.code, 0, "{args:?}: {ended:?}");
-        // Before it, the first command in a home says that it makes its files.
-        let start = ended.out.find(['{', '[']).unwrap_or_default();
+        // Before it, the first commands in a home say that they make its files, and of what.
+        let begins_a_line = |(at, _): &(usize, &str)| *at == 0 || ended.out[..*at].ends_with('\n');
+        let mut starts = ended.out.match_indices(['{', '[']);
+        let start = starts.find(begins_a_line).map_or(0, |(at, _)| at);
         serde_json::from_str(&ended.out[start..])
             .unwrap_or_else(|error| panic!("{args:?}: {error}: {ended:?}"))
     }

@@ -19,9 +19,12 @@ pub(crate) enum Call {
     Pull,
     Create,
     Start,
+    /// An inspection of a container.
+    Look,
     Output,
+    Stop,
     Remove,
-    /// Lists, inspections, questions about the engine itself.
+    /// Lists, questions about the engine itself.
     Other,
 }
 
@@ -47,9 +50,30 @@ struct Line {
     engine: PathBuf,
     listener: Mutex<Option<Listener>>,
     counts: Mutex<Counts>,
-    /// Calls whose answers are kept back.
-    held: Mutex<Option<Call>>,
+    held: Mutex<Held>,
     let_go: Condvar,
+}
+
+/// What is kept back.
+#[derive(Debug, Default)]
+struct Held {
+    /// Calls whose answers are.
+    answers: Option<Call>,
+    /// Halves of which the next one is.
+    next: Vec<(Call, Side)>,
+    /// How many of those are now.
+    kept: usize,
+    /// How often they were resumed, and how at last.
+    resumed: (u64, Option<Then>),
+}
+
+/// What becomes of what was kept back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It passes.
+    PassOn,
+    /// It is lost, and its caller's connection with it.
+    BreakOff,
 }
 
 /// What the engine did, by its own answers.
@@ -110,12 +134,31 @@ impl Tap {
 
     /// Keeps back the answers to such calls, which the engine carries out all the same.
     pub(crate) fn hold(&self, call: Call) {
-        *self.line.held.lock().unwrap() = Some(call);
+        self.line.held.lock().unwrap().answers = Some(call);
+    }
+
+    /// Keeps back the next such half of a call until `resume`.
+    pub(crate) fn keep_next(&self, call: Call, side: Side) {
+        self.line.held.lock().unwrap().next.push((call, side));
+    }
+
+    /// How many are kept back so.
+    pub(crate) fn kept(&self) -> usize {
+        self.line.held.lock().unwrap().kept
+    }
+
+    /// Ends that for all.
+    pub(crate) fn resume(&self, then: Then) {
+        let mut held = self.line.held.lock().unwrap();
+        held.next.clear();
+        held.kept = 0;
+        held.resumed = (held.resumed.0 + 1, Some(then));
+        self.line.let_go.notify_all();
     }
 
     /// Lets go of what is held.
     pub(crate) fn let_go(&self) {
-        *self.line.held.lock().unwrap() = None;
+        self.line.held.lock().unwrap().answers = None;
         self.line.let_go.notify_all();
     }
 
@@ -131,6 +174,9 @@ impl Line {
         let text = String::from_utf8_lossy(&head).into_owned();
         let target = text.split(' ').nth(1).unwrap_or_default().to_owned();
         let call = classify(&text);
+        if self.when_resumed(call, Side::Sent) == Then::BreakOff {
+            return Ok(());
+        }
         let mut engine = UnixStream::connect(&self.engine)?;
         engine.write_all(&head)?;
         self.told(call, Side::Sent);
@@ -148,7 +194,11 @@ impl Line {
             if is_first {
                 self.count_start(call, &target, &answer);
                 let held = self.held.lock().unwrap();
-                drop(self.let_go.wait_while(held, |held| *held == Some(call)));
+                let is_held = |held: &mut Held| held.answers == Some(call);
+                drop(self.let_go.wait_while(held, is_held));
+                if self.when_resumed(call, Side::Answered) == Then::BreakOff {
+                    break;
+                }
             }
             // The caller may be dead; the answer is still of interest.
             let _ = client.write_all(&chunk[..length]);
@@ -159,6 +209,21 @@ impl Line {
         self.count_made(call, &target, &answer);
         let _ = client.shutdown(Shutdown::Both);
         rest.join().map_err(|_| io::ErrorKind::Other.into())
+    }
+
+    /// Keeps half a call back if the next one is to be.
+    fn when_resumed(&self, call: Call, side: Side) -> Then {
+        let mut held = self.held.lock().unwrap();
+        let Some(at) = held.next.iter().position(|next| *next == (call, side)) else {
+            return Then::PassOn;
+        };
+        held.next.remove(at);
+        held.kept += 1;
+        let (before, _) = held.resumed;
+        let held = self
+            .let_go
+            .wait_while(held, |held| held.resumed.0 == before);
+        held.unwrap().resumed.1.unwrap_or(Then::PassOn)
     }
 
     fn told(&self, call: Call, side: Side) {
@@ -210,7 +275,9 @@ fn classify(head: &str) -> Call {
         Some("POST") if has("/images/create?") => Call::Pull,
         Some("POST") if has("/containers/create?") => Call::Create,
         Some("POST") if has("/start ") => Call::Start,
+        Some("GET") if has("/containers/") && has("/json ") => Call::Look,
         Some("GET") if has("/logs?") => Call::Output,
+        Some("POST") if has("/stop?") => Call::Stop,
         Some("DELETE") => Call::Remove,
         _ => Call::Other,
     }

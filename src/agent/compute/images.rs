@@ -1,6 +1,9 @@
 //! Which images go when the disk of the engine's store runs low: those that this node had pulled, the one that was not used
 //! for longest first, one at a time, until there is enough room again.
 //!
+//! A pull that found no room has all of them go that no job needs, for how much it needs is not known, and is tried again
+//! then: as often as something could go, so at most as often as there are images.
+//!
 //! What somebody else brought is never touched: an image is ours only while the engine has it under the name and the id
 //! that it had when it was pulled for a job. An image that a job here needs stays, whatever the disk is like.
 //!
@@ -18,6 +21,17 @@ const USED_GRAIN_MS: u64 = 60 * 60 * 1_000;
 /// When an image that could not be removed is tried again.
 const AGAIN_MS: u64 = 10 * 60 * 1_000;
 
+/// Whether all go that no job needs, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    /// Only what the disk asks for goes.
+    No,
+    /// An operator asked for it.
+    ForOperator,
+    /// A pull found no room: what is to be prepared waits for it.
+    ForPull,
+}
+
 /// The images. Plain: no clock, no engine.
 #[derive(Debug)]
 pub(super) struct Images {
@@ -30,8 +44,7 @@ pub(super) struct Images {
     again_ms: BTreeMap<String, u64>,
     /// The one that is being removed.
     removing: Option<String>,
-    /// Whether an operator asked that all go that no job needs.
-    is_draining: bool,
+    drain: Drain,
     changed: Option<WriteKind>,
 }
 
@@ -43,7 +56,7 @@ impl Images {
             noted_ms: BTreeMap::new(),
             again_ms: BTreeMap::new(),
             removing: None,
-            is_draining: false,
+            drain: Drain::No,
             changed: None,
         }
     }
@@ -98,20 +111,38 @@ impl Images {
         let is_low = board
             .images
             .is_some_and(|disk| disk.available_bytes < self.low_water.on(&disk));
-        if !is_low && !self.is_draining && self.pulled.len() <= IMAGES_MAX {
+        if !is_low && self.drain == Drain::No && self.pulled.len() <= IMAGES_MAX {
             return None;
         }
-        self.again_ms.retain(|_, at| *at > now.boot_ms);
-        let mut idle = self
-            .pulled
-            .iter()
-            .filter(|image| !self.again_ms.contains_key(&image.name) && !is_needed(&image.name));
-        let Some(image) = idle.next().cloned() else {
-            self.is_draining = false;
+        let Some(image) = self.next(now, is_needed).cloned() else {
+            self.drain = Drain::No;
             return None;
         };
         self.removing = Some(image.name.clone());
         Some(image)
+    }
+
+    /// The one that goes next when one has to.
+    fn next(&mut self, now: Now, is_needed: impl Fn(&str) -> bool) -> Option<&PulledImage> {
+        self.again_ms.retain(|_, at| *at > now.boot_ms);
+        self.pulled
+            .iter()
+            .find(|image| !self.again_ms.contains_key(&image.name) && !is_needed(&image.name))
+    }
+
+    /// A pull found no room: whether images go for it, so that it is worth another try when `drains_for_pull` is over.
+    pub(super) fn clear(&mut self, now: Now, is_needed: impl Fn(&str) -> bool) -> bool {
+        let is_allowed = self.low_water != ImageLowWater::Bytes(0);
+        let clears = is_allowed && self.next(now, is_needed).is_some();
+        if clears {
+            self.drain = Drain::ForPull;
+        }
+        clears
+    }
+
+    /// Whether images go for a pull now.
+    pub(super) fn drains_for_pull(&self) -> bool {
+        self.drain == Drain::ForPull
     }
 
     /// Those that no job needs.
@@ -122,7 +153,9 @@ impl Images {
 
     /// Has all of them go, one after the other.
     pub(super) fn drain(&mut self) {
-        self.is_draining = true;
+        if self.drain == Drain::No {
+            self.drain = Drain::ForOperator;
+        }
     }
 
     /// What became of it.
@@ -253,9 +286,29 @@ mod tests {
     }
 
     #[test]
+    fn for_a_pull_without_room_all_go_that_no_job_needs_and_those_that_stay_are_no_reason_to_try_again()
+     {
+        let mut images = holding(&["a", "needed", "b"]);
+        let is_needed = |name: &str| name == "needed";
+        assert_eq!(due(&mut images, 999), None);
+        assert!(images.clear(at(100), is_needed));
+        for name in ["a", "b"] {
+            assert!(images.drains_for_pull());
+            assert_eq!(due(&mut images, 999).as_deref(), Some(name));
+            let why = "a container has it".to_owned();
+            images.removed(name, &ImageRemoval::Kept { why }, at(100));
+        }
+        assert_eq!(due(&mut images, 999), None);
+        assert!(!images.drains_for_pull());
+        assert!(!images.clear(at(100), is_needed));
+        assert!(images.clear(at(100 + AGAIN_MS), is_needed));
+    }
+
+    #[test]
     fn zero_bytes_is_never() {
         let mut images = Images::new(ImageLowWater::Bytes(0));
         images.pulled("a".to_owned(), "id".to_owned(), 10, at(1));
         assert_eq!(due(&mut images, 0), None);
+        assert!(!images.clear(at(100), |_| false));
     }
 }

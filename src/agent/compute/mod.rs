@@ -29,7 +29,7 @@ use super::{
 use crate::model::{
     BoardReading, Census, ComputeState, ContainerId, Deadline, Delivery, ExecutionId,
     ExecutionRecord, Failure, ImageRemoval, MemoryLimits, Message, NodeId, NodeInfo, Now, Outcome,
-    Prunable, PruneMode, PulledImages, RunOutput, StoreRoom, Timer, Write, WriteKind,
+    Prunable, PruneMode, PulledImage, PulledImages, RunOutput, StoreRoom, Timer, Write, WriteKind,
 };
 use delivery::Outbox;
 use images::Images;
@@ -313,18 +313,25 @@ impl Compute {
 
     /// Has an image removed if the board was just seen to need the room. The image of an execution that is not over, to
     /// the removal of its container, stays.
-    pub(crate) fn make_room(&mut self, now: Now) -> Option<Output> {
-        let (at_ms, board) = self.board.as_ref()?;
-        let is_fresh = now.boot_ms.saturating_sub(*at_ms) < READING_FRESH_MS;
-        if !is_fresh || self.images.is_empty() || !matches!(self.engine, EngineView::Here(_)) {
-            return None;
+    pub(crate) fn make_room(&mut self, desk: &mut Desk<'_>) {
+        let Some((at_ms, board)) = &self.board else {
+            return;
+        };
+        let is_fresh = desk.now.boot_ms.saturating_sub(*at_ms) < READING_FRESH_MS;
+        let was_for_pull = self.images.drains_for_pull();
+        let has_images = !self.images.is_empty() || was_for_pull;
+        if !is_fresh || !has_images || !matches!(self.engine, EngineView::Here(_)) {
+            return;
         }
         let held = &self.held;
-        let image = self.images.due(board, now, |name| need_image(held, name))?;
-        Some(Output::RemoveImage {
-            name: image.name,
-            id: image.id,
-        })
+        let due = self
+            .images
+            .due(board, desk.now, |name| need_image(held, name));
+        if let Some(PulledImage { name, id, .. }) = due {
+            desk.outputs.push(Output::RemoveImage { name, id });
+        } else if was_for_pull && !self.images.drains_for_pull() {
+            self.start_ready(desk);
+        }
     }
 
     /// Tells what this role has no use for, and has it go if that is asked.
@@ -407,6 +414,10 @@ impl Compute {
         let EngineView::Here(facts) = &self.engine else {
             return;
         };
+        // The pull that found no room is the first in the queue.
+        if self.images.drains_for_pull() {
+            return;
+        }
         // What a container that belongs to nothing has is not known, only that it still has it, or will if a start that
         // was on its way at a crash takes effect.
         if self

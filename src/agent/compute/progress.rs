@@ -1,11 +1,11 @@
 //! What activities report.
 
-use super::{Compute, Phase, Wish};
+use super::{Compute, Phase, Wish, need_image};
 use crate::agent::mail::Desk;
 use crate::agent::{Activity, ActivityId, ActivityResult, Entry, Output, Progress, RunFailure};
 use crate::model::{
     ComputeState, ContainerId, EndedExecution, ExecutionId, ExecutionState, Failure, FailureKind,
-    Message, Outcome, PullNews, RunOutput, SpecConfig, Timer, WriteKind,
+    Message, Now, Outcome, PullNews, RunOutput, SpecConfig, Timer, WriteKind,
 };
 
 impl Compute {
@@ -264,10 +264,30 @@ impl Compute {
             self.find(desk);
             return;
         }
-        match held.wish {
+        let wish = held.wish;
+        match wish {
+            Wish::Run if failure.kind == FailureKind::ImageNoSpace && self.clears(desk.now) => {
+                self.prepare_again(execution);
+            }
             Wish::Run => self.fail(execution, failure, output, desk),
             Wish::Cancel => self.end(execution, Outcome::Cancelled { output }, desk),
             Wish::TimeOut => self.time_out(execution, output, desk),
+        }
+    }
+
+    /// Whether images go, so that a pull that found no room is worth another try.
+    fn clears(&mut self, now: Now) -> bool {
+        let held = &self.held;
+        // Nothing is removed before the board was read.
+        self.board.is_some() && self.images.clear(now, |name| need_image(held, name))
+    }
+
+    /// It is the next to be prepared, as if it had not been.
+    fn prepare_again(&mut self, execution: &ExecutionId) {
+        if let Some(held) = self.held.get_mut(execution) {
+            held.phase = Phase::Queued;
+            self.capacity.release(execution);
+            self.queue.push_front(execution.clone());
         }
     }
 

@@ -47,11 +47,12 @@ fn table(reply: &Reply) -> Result<Table, ClientError> {
 }
 
 fn rows(page: &Page<Job>) -> Table {
-    let mut table = Table::new(&["JOB", "STATE", "CREATED", "NAME", "IMAGE"]);
+    let mut table = Table::new(&["JOB", "TYPE", "STATE", "CREATED", "NAME", "IMAGE"]);
     for job in page.items() {
         let name = if job.name == job.id { "-" } else { &job.name };
         table.row([
             &job.id,
+            &job.kind,
             &job.state.state_type,
             &time(job.create_time),
             name,

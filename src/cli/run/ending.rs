@@ -73,22 +73,51 @@ fn telling(executions: Option<&Page<Execution>>) -> Vec<&Execution> {
         .collect()
 }
 
-/// The outputs of a job that has ended, and how much of them is printed.
+/// The outputs of a job, and how much of them is printed.
 #[derive(Debug)]
 pub(super) struct Outputs<'a> {
     client: &'a Client,
     job: &'a str,
-    printed: Option<Printed>,
+    printed: Vec<Printed>,
 }
 
 impl<'a> Outputs<'a> {
-    /// `printed` is what a log has given while the job ran.
-    pub(super) fn new(client: &'a Client, job: &'a str, printed: Option<Printed>) -> Self {
+    /// Nothing is printed so far.
+    pub(super) fn new(client: &'a Client, job: &'a str) -> Self {
         Self {
             client,
             job,
-            printed,
+            printed: Vec::new(),
         }
+    }
+
+    /// Takes in what a log has given while the job ran.
+    pub(super) fn took(&mut self, printed: Printed) {
+        self.printed.push(printed);
+    }
+
+    /// Prints the log of an execution whose container has ended while others go on: its node keeps it for some seconds.
+    pub(super) fn print_ended(&mut self, execution: &str, console: &mut Console) {
+        let mut read = LogRead::follow(self.job);
+        read.execution = Some(execution.to_owned());
+        console.tell(&format!("execution {execution} has ended"));
+        let result = read.read(self.client, &mut |piece| print_whole(piece, console));
+        let end = match result {
+            Ok(()) => PrintedEnd::Whole,
+            // Whoever ends the command finds it again, and says so.
+            Err(_) => PrintedEnd::Broken,
+        };
+        self.took(Printed { read, end });
+    }
+
+    /// What is printed of an execution. The original's frames do not say whose they are.
+    fn take(&mut self, execution: &str) -> Option<Printed> {
+        let is_its = |printed: &Printed| {
+            let of = printed.read.execution.as_deref();
+            of.is_none_or(|of| of == execution)
+        };
+        let at = self.printed.iter().position(is_its)?;
+        Some(self.printed.swap_remove(at))
     }
 
     /// Several outputs are told apart on stderr; stdout holds what the job printed and nothing else.
@@ -101,11 +130,15 @@ impl<'a> Outputs<'a> {
             let Some(output) = &execution.run_output else {
                 continue;
             };
+            let before = self.take(&execution.id);
+            if matches!(&before, Some(printed) if printed.end == PrintedEnd::Whole) {
+                continue;
+            }
             if executions.len() > 1 {
                 let (id, code) = (&execution.id, output.exit_code);
                 console.tell(&format!("execution {id} ended with {code}"));
             }
-            self.print_rest(execution, output, console)?;
+            self.print_rest(execution, output, before, console)?;
         }
         Ok(())
     }
@@ -113,26 +146,15 @@ impl<'a> Outputs<'a> {
     /// What the log did not give while the job ran: nothing, unless it was cut off, was of an earlier execution, or cannot
     /// be read. A node keeps the log for some seconds, and the first bytes for days.
     fn print_rest(
-        &mut self,
+        &self,
         execution: &Execution,
         output: &RunOutput,
+        before: Option<Printed>,
         console: &mut Console,
     ) -> Result<(), CliError> {
-        let id = &execution.id;
-        // The original's frames do not say whose they are.
-        let before = self
-            .printed
-            .take()
-            .filter(|printed| printed.read.execution.as_ref().is_none_or(|of| of == id));
-        let mut read = match before {
-            Some(Printed {
-                end: PrintedEnd::Whole,
-                ..
-            }) => return Ok(()),
-            Some(printed) => printed.read,
-            None => LogRead::follow(self.job),
-        };
-        read.execution = Some(id.clone());
+        let before = before.map(|printed| printed.read);
+        let mut read = before.unwrap_or_else(|| LogRead::follow(self.job));
+        read.execution = Some(execution.id.clone());
         match read.read(self.client, &mut |piece| print_whole(piece, console)) {
             Ok(()) => Ok(()),
             Err(CliError::Output(error)) => Err(CliError::Output(error)),

@@ -81,6 +81,7 @@ impl Told {
 }
 
 /// Polls until the history says that the job has come to its goal, or has ended; prints what is new, but for the last line: see [`Told::tell_held`].
+/// Tells `completed` of each execution whose container ended by itself, once what was told of it is on the terminal.
 ///
 /// # Errors
 /// The node refuses, or is silent for too long.
@@ -90,6 +91,7 @@ pub(super) fn follow(
     interrupts: &Interrupts,
     (goal, shown): (Goal, Shown),
     console: &mut Console,
+    mut completed: impl FnMut(&str, &mut Console),
 ) -> Result<Followed, ClientError> {
     let mut token: Option<String> = None;
     let mut told = Told::default();
@@ -107,6 +109,11 @@ pub(super) fn follow(
         for item in items {
             if shown != Shown::Id && is_told(&item) {
                 told.take(&item.event.message, console);
+            }
+            if let Some(execution) = &item.execution_id
+                && says_that_it_completed(&item)
+            {
+                completed(execution, console);
             }
             told.history.push(item);
         }
@@ -142,6 +149,11 @@ fn is_told(item: &HistoryItem) -> bool {
 /// Whether an item tells that a container was started.
 fn says_that_it_runs(item: &HistoryItem) -> bool {
     item.event.topic == "Execution" && item.event.message == "Running"
+}
+
+/// Whether an item tells that a container ended by itself.
+fn says_that_it_completed(item: &HistoryItem) -> bool {
+    item.event.topic == "Execution" && item.event.message.starts_with("Completed ")
 }
 
 fn page_path(job: &str, token: Option<&str>) -> String {

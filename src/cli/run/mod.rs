@@ -7,7 +7,8 @@
 //!  submit       PUT, with an idempotency token; asked again under the same token while the outcome is unknown
 //!  follow.rs    GET history, page by page, until its token is empty (rest-api.md 7.2)
 //!  output.rs    GET the job's log, on a thread of its own, and print it as it comes (rest-api.md 6)
-//!  ending.rs    GET the job with its executions: reason, exit code, and the output that is not printed yet
+//!  ending.rs    GET the log of each of several executions when it has ended; at the end GET the job with its executions:
+//!               reason, exit code, and the output that is not printed yet
 //! ```
 //!
 //! A service has no end of its own: it is followed until it runs. Once the job is submitted a node that restarts is waited
@@ -140,13 +141,22 @@ fn perform(
     if wanted.until == Until::Taken {
         return Ok(Ended::WELL);
     }
-    // The outputs of several executions are printed one after the other, at the end.
-    let output = match wanted.shown {
-        Shown::Output if submission.runs_once() => Output::start(client, &job),
-        Shown::Output | Shown::Id | Shown::Json => None,
+    // The outputs of several executions are printed one after the other, each when its execution has ended.
+    let (output, prints_ended) = match (wanted.shown, submission.runs_once()) {
+        (Shown::Output, true) => (Output::start(client, &job), false),
+        (Shown::Output, false) => (None, true),
+        (Shown::Id | Shown::Json, _) => (None, false),
     };
     let goal = (submission.goal(), wanted.shown);
-    match follow::follow(client, &job, &interrupts, goal, console).map_err(CliError::NotRun)? {
+    let mut outputs = ending::Outputs::new(client, &job);
+    let completed = |execution: &str, console: &mut Console| {
+        if prints_ended {
+            outputs.print_ended(execution, console);
+        }
+    };
+    match follow::follow(client, &job, &interrupts, goal, console, completed)
+        .map_err(CliError::NotRun)?
+    {
         Followed::Interrupted => Ok(interrupted(client, &job, console)),
         Followed::Runs => {
             if wanted.shown == Shown::Json {
@@ -162,20 +172,17 @@ fn perform(
             Ok(Ended::WELL)
         }
         Followed::Ended(mut told) => {
-            let printed = match output.map(|output| output.finish(&interrupts)) {
+            match output.map(|output| output.finish(&interrupts)) {
                 Some(Finished::Interrupted) => return Ok(Ended(INTERRUPTED)),
-                Some(Finished::Printed(printed)) => Some(printed),
-                Some(Finished::Silent) | None => None,
-            };
+                Some(Finished::Printed(printed)) => outputs.took(printed),
+                Some(Finished::Silent) | None => {}
+            }
             let reply = follow::patiently(&job, &interrupts, console, || {
                 client.get(&format!("/jobs/{job}?include=executions"))
             })
             .map_err(CliError::NotRun)?;
             match reply {
-                Some(reply) => {
-                    let output = ending::Outputs::new(client, &job, printed);
-                    ending::ending(&reply, output, &mut told, wanted.shown, console)
-                }
+                Some(reply) => ending::ending(&reply, outputs, &mut told, wanted.shown, console),
                 None => Ok(Ended(INTERRUPTED)),
             }
         }

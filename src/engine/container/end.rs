@@ -13,9 +13,7 @@
 //! DECISION: an engine's own wait rather than an attach where there is no pidfd. Podman 4.3 makes a container anew that is
 //! attached to just after it has ended, and its exit code is gone.
 
-use super::super::{
-    ContainerEnd, ContainerState, EXIT_SIGKILL, EXIT_SIGTERM, EngineError, EngineKind,
-};
+use super::super::{ContainerEnd, ContainerState, EngineError, EngineKind};
 use super::bounds::WAIT_MAX;
 use super::http::{self, Call, words};
 use super::process::{self, Watch};
@@ -49,7 +47,7 @@ pub(super) async fn await_end(
         let pid = match state_of(&seen) {
             ContainerState::Exited(end) => return Ok(end),
             // Seen from a busy Podman after it had answered the start with success.
-            ContainerState::Created | ContainerState::Interrupted
+            ContainerState::Created | ContainerState::Torn | ContainerState::Interrupted
                 if unstarted < engine.patience.settle =>
             {
                 Timer::after(pause).await;
@@ -57,7 +55,7 @@ pub(super) async fn await_end(
                 pause = (pause * 2).min(engine.patience.suspicion);
                 continue;
             }
-            ContainerState::Created | ContainerState::Interrupted => {
+            ContainerState::Created | ContainerState::Torn | ContainerState::Interrupted => {
                 return Err(never_started(&seen));
             }
             ContainerState::Running { pid } => pid,
@@ -75,26 +73,17 @@ pub(super) async fn await_end(
                     continue;
                 }
                 process::ended(&process).await;
-                // An engine that is stopped closes its socket before it ends its containers.
-                let (was_away, settled) = settle(engine, id, pid, engine.patience.settle).await?;
-                match settled {
+                match settle(engine, id, pid, engine.patience.settle).await? {
                     Settled::Runs { status } => {
                         return Err(EngineError::EndUnknown {
                             id: seen.id,
                             status,
                         });
                     }
-                    Settled::Ended(end) if was_away && ended_with_engine(engine, &end).await => {
-                        return Err(EngineError::EndedWithEngine {
-                            id: seen.id,
-                            exit_code: end.exit_code,
-                        });
-                    }
-                    settled if was_away => with_log_cut(engine, settled).await,
                     settled => settled,
                 }
             }
-            Watch::Ended => settle(engine, id, pid, engine.patience.suspicion).await?.1,
+            Watch::Ended => settle(engine, id, pid, engine.patience.suspicion).await?,
             Watch::Impossible(why) => {
                 log::debug!("the end of container \"{id}\" is awaited by its engine: {why}");
                 Settled::Runs { status: why }
@@ -106,41 +95,13 @@ pub(super) async fn await_end(
             Settled::Runs { .. } => {}
         }
         wait_until_end(engine, id).await?;
-        let (was_away, mut settled) = settle(engine, id, pid, engine.patience.suspicion).await?;
-        if was_away {
-            settled = with_log_cut(engine, settled).await;
-        }
-        if let Settled::Ended(end) = settled {
+        if let Settled::Ended(end) = settle(engine, id, pid, engine.patience.suspicion).await? {
             return Ok(end);
         }
         // The engine was restarted meanwhile, does not let us wait, or an hour is over.
         Timer::after(pause).await;
         pause = (pause * 2).min(engine.patience.away_most);
     }
-}
-
-/// The end of a container that may have come while its engine was away. Podman's monitor writes the log; Docker's daemon
-/// does so itself, and when it comes back the pipe of a container that has ended is gone with all that was in it.
-async fn with_log_cut(engine: &ContainerEngine, settled: Settled) -> Settled {
-    match settled {
-        Settled::Ended(end) => Settled::Ended(ContainerEnd {
-            log_cut: is_docker(engine).await,
-            ..end
-        }),
-        settled => settled,
-    }
-}
-
-async fn is_docker(engine: &ContainerEngine) -> bool {
-    let profile = engine.profile().await;
-    profile.is_ok_and(|profile| profile.kind == EngineKind::Docker)
-}
-
-/// Whether a container that ended while its engine was away bears the signs of having been ended by it: a Docker that is
-/// stopped sends SIGTERM, later SIGKILL, unless it was told to let containers live. Podman leaves them alone.
-async fn ended_with_engine(engine: &ContainerEngine, end: &ContainerEnd) -> bool {
-    let by_signal = [EXIT_SIGTERM, EXIT_SIGKILL].contains(&end.exit_code);
-    by_signal && !end.oom_killed && is_docker(engine).await
 }
 
 /// In the engine's own word, for it may have answered the start with success.
@@ -190,40 +151,32 @@ enum Settled {
     Runs { status: String },
 }
 
-/// Asks the engine until it knows how the container ended, for at most `limit`; whether it was away when it was asked
-/// first is told before that.
+/// Asks the engine until it knows how the container ended, for at most `limit`.
 async fn settle(
     engine: &ContainerEngine,
     id: &ContainerId,
     pid: Option<u32>,
     limit: Duration,
-) -> Result<(bool, Settled), EngineError> {
-    let first = engine.look(id).await;
-    let was_away = matches!(&first, Err(error) if error.is_away());
-    let mut seen = match first {
-        Ok(seen) => seen,
-        Err(_) => look_until_back(engine, id).await?,
-    };
+) -> Result<Settled, EngineError> {
     let mut settling = Settling::within(limit);
-    let settled = loop {
+    loop {
+        let seen = look_until_back(engine, id).await?;
         match state_of(&seen) {
-            ContainerState::Exited(end) => break Settled::Ended(end),
+            ContainerState::Exited(end) => return Ok(Settled::Ended(end)),
             ContainerState::Running { pid: Some(now) } if Some(now) != pid => {
-                break Settled::Replaced;
+                return Ok(Settled::Replaced);
             }
             _ if !settling.is_over() => {}
             // Podman's clean-up did not run; the exit code is there nevertheless.
-            _ if seen.state.status == "stopped" => break Settled::Ended(end_of(&seen)),
+            _ if seen.state.status == "stopped" => return Ok(Settled::Ended(end_of(&seen))),
             _ => {
-                break Settled::Runs {
+                return Ok(Settled::Runs {
                     status: http::words(&seen.state.status),
-                };
+                });
             }
         }
         settling.pause().await;
-        seen = look_until_back(engine, id).await?;
-    };
-    Ok((was_away, settled))
+    }
 }
 
 /// Asks the engine to answer when the container has ended. Its going away ends the attempt, not the wait.
@@ -238,7 +191,7 @@ async fn wait_until_end(engine: &ContainerEngine, id: &ContainerId) -> Result<()
     };
     let call = Call::new("await the end", Method::POST, path, WAIT_MAX);
     if let Ok(mut reply) = engine.call(call).await {
-        while let Ok(Some(_)) = reply.chunk().await {}
+        while let Ok(Some(_)) = engine.note(reply.chunk().await) {}
     }
     Ok(())
 }

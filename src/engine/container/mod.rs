@@ -18,6 +18,7 @@ mod outgoing;
 mod output;
 mod patience;
 mod permission;
+mod presence;
 mod process;
 mod pull;
 mod pull_cause;
@@ -33,8 +34,8 @@ pub use search::SocketSearch;
 
 use super::{
     ContainerEnd, ContainerSpec, ContainerState, Created, Engine, EngineError, EngineFuture,
-    EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB, LABEL_NODE,
-    LogExtent, LogRotation, LogStream, MadeFrom, container_name,
+    EngineKind, EngineProfile, FirstOutput, FoundContainer, ImageFacts, LABEL_EXECUTION, LABEL_JOB,
+    LABEL_NODE, LogExtent, LogRotation, LogStream, MadeFrom, container_name,
 };
 use crate::model::{ContainerId, ExecutionId, ImageRemoval, JobId, NodeId, PullProgress};
 use async_channel::{Receiver, Sender};
@@ -44,6 +45,7 @@ use futures_lite::{AsyncRead, FutureExt};
 use http::{Call, Reply, encoded, words};
 use hyper::Method;
 use outgoing::Outgoing;
+use presence::Presence;
 use rustix::fd::OwnedFd;
 use search::Candidate;
 use settling::Settling;
@@ -71,6 +73,7 @@ struct Known {
     profile: Option<Arc<EngineProfile>>,
     /// The process that answered then, if it can be watched.
     process: Option<Arc<Async<OwnedFd>>>,
+    presence: Presence,
     /// Where an engine answered once in this life.
     place: Option<Candidate>,
 }
@@ -141,11 +144,18 @@ impl ContainerEngine {
         if let Err(error) = &result
             && error.is_away()
             && !matches!(error, EngineError::NoDescriptor { .. })
-            && self.known().profile.take().is_some()
+            && self.forget().is_some()
         {
             self.nudge();
         }
         result
+    }
+
+    /// It was found away: it is asked anew what it is.
+    fn forget(&self) -> Option<Arc<EngineProfile>> {
+        let mut known = self.known();
+        known.presence.vanished();
+        known.profile.take()
     }
 
     /// Tells whoever waits that the engine may have gone or come.
@@ -161,9 +171,9 @@ impl ContainerEngine {
                 Some(process) => process::ended(process).await,
                 None => std::future::pending().await,
             }
-            // It is asked anew what it is, and the next one is watched.
-            let mut known = self.known();
-            (known.profile, known.process) = (None, None);
+            self.forget();
+            // The next one is watched.
+            self.known().process = None;
         };
         let nudged = async {
             // This end holds the other one.
@@ -203,7 +213,9 @@ impl ContainerEngine {
             body: std::mem::replace(&mut call.body, Outgoing::empty()),
             limit: call.limit,
         };
+        let asked = presence::now();
         let reply = http::send(stream, call, &path).await?;
+        self.known().presence.answered(asked);
         reply.expect(&[200, 201, 202, 204, 304]).await
     }
 
@@ -219,7 +231,18 @@ impl ContainerEngine {
             .call(call)
             .await
             .map_err(|e| missing_container(e, id))?;
-        self.note(reply.json(BODY_MAX).await)
+        let mut seen: Inspect = self.note(reply.json(BODY_MAX).await)?;
+        seen.log_cut = self.missed_end(&seen);
+        Ok(seen)
+    }
+
+    /// Whether the engine wrote the container's log itself and was away when the container ended.
+    fn missed_end(&self, seen: &Inspect) -> bool {
+        let known = self.known();
+        let is_docker = |profile: &Arc<EngineProfile>| profile.kind == EngineKind::Docker;
+        let ended = humantime::parse_rfc3339(&seen.state.finished_at);
+        known.profile.as_ref().is_some_and(is_docker)
+            && ended.is_ok_and(|ended| known.presence.missed(ended))
     }
 
     async fn origin(&self, id: &ContainerId) -> Result<MadeFrom, EngineError> {
@@ -241,8 +264,23 @@ impl ContainerEngine {
             "/containers/json?all=true&filters={}",
             encoded(&filters.to_string())
         );
-        let call = Call::new("list containers", Method::GET, path, self.patience.read);
-        let reply = self.call(call).await?;
+        let mut torn = None;
+        let reply = loop {
+            let read = self.patience.read;
+            let call = Call::new("list containers", Method::GET, path.clone(), read);
+            match self.call(call).await {
+                Err(EngineError::Refused { message, .. })
+                    if torn_removal(&message).is_some_and(|id| torn.as_ref() != Some(&id)) =>
+                {
+                    // It is ours: only what has our labels is looked at.
+                    torn = torn_removal(&message);
+                    if let Some(id) = &torn {
+                        self.take_away(id).await?;
+                    }
+                }
+                reply => break reply?,
+            }
+        };
         let mut items: Vec<ListItem> = self.note(reply.json(LIST_MAX).await)?;
         // Believe the labels, not the filter: what is not ours is never touched.
         items.retain(|item| {
@@ -327,7 +365,13 @@ impl ContainerEngine {
                     status, message, ..
                 }) if status == 409 || (status >= 500 && message.contains("already in use")) => {
                     match self.reuse(spec, name.clone()).await {
-                        // Docker takes the name before it shows the container: a create of an earlier life is under way.
+                        // A Podman that was killed while it made one has its files under the name, and no container.
+                        Err(EngineError::NoSuchContainer { .. })
+                            if status >= 500 && settling.has_taken(self.patience.torn) =>
+                        {
+                            self.take_away(&ContainerId(name.clone())).await?;
+                        }
+                        // The name is taken before the container is shown: a create of an earlier life is under way.
                         Err(EngineError::NoSuchContainer { .. }) if !settling.is_over() => {}
                         result => return result,
                     }
@@ -483,6 +527,13 @@ fn is_plain(id: &str) -> bool {
 /// Podman has no 404 for a container that is removed by somebody else during the call, only a 500 with these words.
 const VANISHED_WORDS: &str = "no such container";
 
+/// The container that a Podman was removing when it was killed: its files are gone, and no list that it is in can be had.
+fn torn_removal(message: &str) -> Option<ContainerId> {
+    let rest = message.strip_prefix("getting container from store \"")?;
+    let (id, rest) = rest.split_once('"')?;
+    (rest.contains("container not known") && is_plain(id)).then(|| ContainerId(id.to_owned()))
+}
+
 fn missing_container(error: EngineError, id: &ContainerId) -> EngineError {
     match error {
         EngineError::Refused {
@@ -502,6 +553,7 @@ fn missing_container(error: EngineError, id: &ContainerId) -> EngineError {
 fn state_of(seen: &Inspect) -> ContainerState {
     match seen.state.status.as_str() {
         "created" | "configured" if seen.state.has_started() => ContainerState::Interrupted,
+        "created" | "configured" | "initialized" if seen.state.pid > 0 => ContainerState::Torn,
         "created" | "configured" | "initialized" => ContainerState::Created,
         "exited" | "dead" | "removing" => ContainerState::Exited(end_of(seen)),
         "stopped" if seen.state.has_finished() => ContainerState::Exited(end_of(seen)),
@@ -511,13 +563,19 @@ fn state_of(seen: &Inspect) -> ContainerState {
     }
 }
 
+/// Whether the process of a start that was cut off is there. It waits to be started, or runs: the next start tells.
+fn waits_to_start(seen: &Inspect) -> bool {
+    let pid = u32::try_from(seen.state.pid).unwrap_or_default();
+    matches!(process::watch(pid, &seen.id), process::Watch::Open(_))
+}
+
 fn end_of(seen: &Inspect) -> ContainerEnd {
     ContainerEnd {
         exit_code: seen.state.exit_code,
         oom_killed: seen.state.oom_killed,
         memory_limit_bytes: u64::try_from(seen.host_config.memory).unwrap_or(0),
         error: words(&seen.state.error),
-        log_cut: false,
+        log_cut: seen.log_cut,
         log_rotation: output::rotation_of(seen),
     }
 }
@@ -576,7 +634,13 @@ impl Engine for ContainerEngine {
     }
 
     fn inspect<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, ContainerState> {
-        Box::pin(async move { Ok(state_of(&self.look(id).await?)) })
+        Box::pin(async move {
+            let seen = self.look(id).await?;
+            Ok(match state_of(&seen) {
+                ContainerState::Torn if waits_to_start(&seen) => ContainerState::Created,
+                state => state,
+            })
+        })
     }
 
     fn image_of<'a>(&'a self, id: &'a ContainerId) -> EngineFuture<'a, MadeFrom> {

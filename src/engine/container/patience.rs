@@ -22,6 +22,9 @@ pub struct Patience {
     pub pull_silence: Duration,
     /// How long an engine may need to notice that a process has ended which we saw ending.
     pub settle: Duration,
+    /// How long a create may be under way that has taken its container's name and shows no container; later that name is
+    /// that of the remains of one that was cut off.
+    pub torn: Duration,
     /// How long it may need to notice an end that we only suspect.
     pub suspicion: Duration,
     /// How soon an engine that is away while an end is awaited is asked again; doubled until `away_most`.
@@ -41,6 +44,7 @@ impl Default for Patience {
             log_silence: Duration::from_secs(30),
             pull_silence: Duration::from_secs(300),
             settle: Duration::from_secs(30),
+            torn: Duration::from_secs(5),
             suspicion: Duration::from_secs(1),
             away: Duration::from_secs(1),
             away_most: Duration::from_secs(30),

@@ -8,6 +8,7 @@ use std::time::Duration;
 pub(super) struct Settling {
     pause: Duration,
     left: Duration,
+    taken: Duration,
 }
 
 impl Settling {
@@ -16,6 +17,7 @@ impl Settling {
         Self {
             pause: SETTLE_PAUSE,
             left: limit,
+            taken: Duration::ZERO,
         }
     }
 
@@ -23,9 +25,15 @@ impl Settling {
         self.left.is_zero()
     }
 
+    /// Whether its pauses have taken this long.
+    pub(super) fn has_taken(&self, time: Duration) -> bool {
+        self.taken >= time
+    }
+
     pub(super) async fn pause(&mut self) {
         Timer::after(self.pause).await;
         self.left = self.left.saturating_sub(self.pause);
+        self.taken += self.pause;
         self.pause = (self.pause * 2).min(SETTLE_PAUSE_MAX);
     }
 }

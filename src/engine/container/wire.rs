@@ -135,6 +135,9 @@ pub(super) struct Inspect {
     pub(super) host_config: InspectHostConfig,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) log_path: String,
+    /// Whether the end of its log may be missing. Not said by the engine.
+    #[serde(skip)]
+    pub(super) log_cut: bool,
 }
 
 /// How it stands.

@@ -161,7 +161,7 @@ impl Feed {
             .map_err(broken)?;
         let container = found.first().ok_or(LogBreak::NoContainer)?;
         let extent = match engine.inspect(container).await.map_err(broken)? {
-            ContainerState::Created | ContainerState::Interrupted => {
+            ContainerState::Created | ContainerState::Torn | ContainerState::Interrupted => {
                 return Err(LogBreak::NoContainer);
             }
             ContainerState::Running { .. } => self.request.extent,

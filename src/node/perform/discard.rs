@@ -2,7 +2,8 @@
 
 use super::leash::{Leash, Pull};
 use super::{Tools, failure, let_go};
-use crate::model::{ExecutionId, Failure};
+use crate::engine::{EngineError, container_name};
+use crate::model::{ContainerId, ExecutionId, Failure};
 
 /// By label, not by a remembered id: it also takes what an unfinished create left behind. Followers of the log have all
 /// of it first.
@@ -16,11 +17,16 @@ pub(super) async fn discard(
         return Err(let_go());
     }
     let engine = tools.engine.as_ref();
-    for container in engine
-        .found_of(&tools.node, execution)
-        .await
-        .map_err(|error| failure(&error))?
-    {
+    let found = engine.found_of(&tools.node, execution).await;
+    let mut found = found.map_err(|error| failure(&error))?;
+    if found.is_empty() {
+        // A Podman that was killed while it made the container shows none, and keeps its files under the name.
+        let name = ContainerId(container_name(execution));
+        if let Err(EngineError::NoSuchContainer { .. }) = engine.inspect(&name).await {
+            found.push(name);
+        }
+    }
+    for container in found {
         engine
             .remove(&container)
             .await

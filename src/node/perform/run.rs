@@ -33,12 +33,18 @@ pub(super) async fn run(
     };
     let (end, cause) = match state {
         ContainerState::Exited(end) => (end, StopCause::Itself),
+        ContainerState::Torn => return Err(torn(tools, container).await),
         ContainerState::Created | ContainerState::Interrupted | ContainerState::Running { .. } => {
             if !matches!(state, ContainerState::Running { .. }) {
                 if entry == Entry::Found {
                     check_platform(tools, container).await?;
                 }
-                engine.start(container).await.map_err(wrong)?;
+                match engine.start(container).await {
+                    Err(EngineError::Refused { status: 500.., .. }) if entry == Entry::Found => {
+                        return Err(torn(tools, container).await);
+                    }
+                    started => started.map_err(wrong)?,
+                }
             }
             let started = News::Progress {
                 id: id.clone(),
@@ -133,6 +139,21 @@ async fn check_platform(tools: &Tools, container: &ContainerId) -> Result<(), Ru
     })
 }
 
+/// The failure of a container whose engine was killed while it started it: what of it runs is ended first, for it is run
+/// anew.
+async fn torn(tools: &Tools, container: &ContainerId) -> RunFailure {
+    let message =
+        "its engine was killed while it started its container, and how that ended is not known";
+    let removed = tools.engine.remove(container).await;
+    RunFailure {
+        failure: match removed {
+            Ok(()) => Failure::new(FailureKind::ContainerLost, message),
+            Err(error) => failure(&error),
+        },
+        output: None,
+    }
+}
+
 /// The failure of a look at what was found. Where only the engine is at fault it is the engine's absence: what it has is
 /// asked again before anything more is done.
 fn put_off_or(error: EngineError) -> RunFailure {
@@ -149,6 +170,13 @@ fn put_off_or(error: EngineError) -> RunFailure {
 
 /// An end that says nothing about the job's own work.
 fn unusual(end: &ContainerEnd, cause: StopCause) -> Option<Failure> {
+    if end.log_cut && end.may_be_cut_off() {
+        let code = end.exit_code;
+        let message = format!(
+            "its engine was stopped, and ended the container with it or did not see how it ended (exit code {code})"
+        );
+        return Some(Failure::new(FailureKind::ContainerLost, message));
+    }
     if end.is_out_of_memory(cause) {
         let certainty = if end.oom_killed { "" } else { ", probably" };
         let limit = end.memory_limit_bytes;

@@ -353,6 +353,7 @@ pub(crate) fn impatient() -> Patience {
         log_silence: Duration::from_secs(2),
         pull_silence: Duration::from_secs(2),
         settle: Duration::from_secs(5),
+        torn: Duration::from_millis(500),
         suspicion: Duration::from_millis(100),
         away: Duration::from_millis(50),
         away_most: Duration::from_millis(200),
