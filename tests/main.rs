@@ -54,6 +54,8 @@ mod containers;
 mod agent;
 // The real binary killed at random moments, and asked to stop.
 mod kill;
+// Releases on each other's stores.
+mod rollback;
 // What a node removes when the disk of the engine's images runs low.
 mod disk_low;
 // What a node shows to those who look for a cause: conditions, metrics, crash reports, the bundle.

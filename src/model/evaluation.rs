@@ -1,6 +1,7 @@
 //! An evaluation: one look of the scheduler at one job.
 
 use super::EvaluationId;
+use super::later::known_or_default;
 use minicbor::{Decode, Encode};
 
 /// The latest evaluation of a job; kept in the job's record.
@@ -11,7 +12,7 @@ pub struct Evaluation {
     #[n(0)]
     pub id: EvaluationId,
     /// What caused it.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "known_or_default")]
     pub trigger: EvaluationTrigger,
     /// How it stands.
     #[n(2)]
@@ -22,7 +23,7 @@ pub struct Evaluation {
 }
 
 /// What caused an evaluation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum EvaluationTrigger {
     /// The job was submitted.
@@ -32,6 +33,7 @@ pub enum EvaluationTrigger {
     #[n(1)]
     JobCancel,
     /// A queued job is looked at again.
+    #[default]
     #[n(2)]
     JobQueue,
     /// An execution changed.

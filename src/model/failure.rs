@@ -1,5 +1,6 @@
 //! Why an execution could not be carried out. A container that ends with a code other than 0 is not a failure.
 
+use super::later::known_or_default;
 use minicbor::{Decode, Encode};
 use std::fmt;
 
@@ -8,7 +9,7 @@ use std::fmt;
 #[cbor(map)]
 pub struct Failure {
     /// Which kind.
-    #[n(0)]
+    #[cbor(n(0), decode_with = "known_or_default")]
     pub kind: FailureKind,
     /// What happened, with names and values; no full stop.
     #[n(1)]
@@ -33,7 +34,7 @@ impl fmt::Display for Failure {
 }
 
 /// Kinds of failure, each with a hint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -94,6 +95,10 @@ pub enum FailureKind {
     /// The kernel or the engine does not grant a limit or a capability.
     #[n(30)]
     LimitRefused,
+    /// A kind that a later release tells apart; the message says it.
+    #[default]
+    #[n(40)]
+    Other,
 }
 
 impl FailureKind {
@@ -154,6 +159,7 @@ impl FailureKind {
             Self::LimitRefused => {
                 "ask for less with Resources, or start the node with limits and --container-caps that its engine may grant"
             }
+            Self::Other => "see the message",
             Self::WrongPlatform => {
                 "use an image that is built for the node's platform, or name one of its tags or digests that is"
             }
@@ -183,6 +189,7 @@ impl FailureKind {
             Self::ImageNotHere => "ImageNotHere",
             Self::WrongPlatform => "WrongPlatform",
             Self::LimitRefused => "LimitRefused",
+            Self::Other => "Other",
         }
     }
 }

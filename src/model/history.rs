@@ -1,5 +1,6 @@
 //! What happened to a job, in order.
 
+use super::later::known_or_default;
 use super::{ExecutionId, UnixMs};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ pub struct HistoryItem {
     #[n(2)]
     pub job_version: u64,
     /// What kind of thing.
-    #[n(3)]
+    #[cbor(n(3), decode_with = "known_or_default")]
     pub topic: Topic,
     /// In words.
     #[n(4)]
@@ -43,13 +44,14 @@ pub enum HistoryLevel {
 }
 
 /// What kind of thing happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Topic {
     /// A job came in.
     #[n(0)]
     Submission,
     /// A job changed its state.
+    #[default]
     #[n(1)]
     StateUpdate,
     /// A placement.

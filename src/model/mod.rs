@@ -16,6 +16,7 @@
 //! | `message` | what requester and compute say to each other |
 //! | `names` | which job has which name |
 //! | `record` | what is stored, and the batch that stores it |
+//! | `later` | kinds of a later release in what is stored |
 //! | `log` | what followers of a job's log ask for, and what they are given |
 //! | `request` | what the REST API asks, and what it is told |
 //! | `node` | what a node says of itself |
@@ -36,6 +37,7 @@ mod history;
 mod ids;
 mod images;
 mod job;
+mod later;
 mod log;
 mod message;
 mod names;

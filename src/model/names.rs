@@ -36,18 +36,30 @@ impl JobNames {
     /// that is only named by its id is not noted.
     pub fn note(&mut self, record: &JobRecord) {
         let job = &record.job;
-        if job.name == job.id.0 && job.version <= 1 {
+        self.note_as(
+            &job.namespace,
+            &job.name,
+            &job.id,
+            job.version,
+            job.revision,
+        );
+    }
+
+    /// The same of a job whose record is not at hand.
+    pub fn note_as(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        job: &JobId,
+        version: u64,
+        revision: u64,
+    ) {
+        if name == job.0 && version <= 1 {
             return;
         }
-        let Some(id) = job.id.number() else { return };
-        let entry = Entry {
-            id,
-            revision: job.revision,
-        };
-        let kept = self
-            .0
-            .entry(digest(&job.namespace, &job.name))
-            .or_insert(entry);
+        let Some(id) = job.number() else { return };
+        let entry = Entry { id, revision };
+        let kept = self.0.entry(digest(namespace, name)).or_insert(entry);
         if kept.id <= id {
             *kept = entry;
         }

@@ -71,13 +71,19 @@ impl EndedExecution {
     /// An ended execution's record, as it is stored.
     #[must_use]
     pub fn of(record: &ExecutionRecord) -> Self {
+        Self::stored(record, bytes_stored(record))
+    }
+
+    /// The same of one whose bytes were counted.
+    #[must_use]
+    pub fn stored(record: &ExecutionRecord, bytes: u64) -> Self {
         Self {
             id: record.id.clone(),
             ended: match &record.state {
                 ComputeState::Ended { ended, .. } => *ended,
                 _ => None,
             },
-            bytes: bytes_stored(record),
+            bytes,
         }
     }
 }

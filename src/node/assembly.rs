@@ -1,7 +1,7 @@
 //! A node, put together in the order in which it may fail without leaving anything behind.
 //!
 //! Peers are parsed, then the ports are taken, then the data directory is locked, then identity and store are opened:
-//! a second node on the same place fails before it writes.
+//! a second node on the same place fails before it writes. While the store is opened the REST API answers already.
 
 use super::NodeError;
 use super::driver::{Driver, NodeEvent};
@@ -17,8 +17,8 @@ use crate::api::{self, ApiBackend, ApiServer, Limits, StoreReads};
 use crate::board::{self, BootClock, Sensors};
 use crate::config::{Config, StorePaths, redacted};
 use crate::engine::{ContainerEngine, Engine, SocketSearch};
-use crate::model::{NodeId, Origin, Resources, RetentionLimits, StoredState};
-use crate::store::{Place, Store, StoreConfig};
+use crate::model::{NodeId, Origin, Resources, RetentionLimits, StoreAnswer, StoredState};
+use crate::store::{Place, ReadPool, Store, StoreConfig};
 use crate::swarm::{self, Host, Identity, StoreBeside};
 use async_executor::Executor;
 use futures_lite::future::zip;
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A node that holds its place and does not run yet.
 #[derive(Debug)]
@@ -114,7 +114,6 @@ impl Node {
         let id = identity.node_id();
         let clock = BootClock::read(root);
         let (store_config, jobs, executions) = places(config, &id);
-        let (store, stored) = Store::open(store_config, clock.now())?;
         let total = Capacity::by_rule(&board::read_facts(root, dir)?);
         let total_origin =
             Origin::Rule("a share of the cores, memory and disk of this board".to_owned());
@@ -128,10 +127,17 @@ impl Node {
             u64::from_le_bytes(first_eight(&seed)),
             &executor,
         )?;
-        let reads = store.reads();
+        let opened: Arc<OnceLock<ReadPool>> = Arc::default();
+        let reads = opened.clone();
         let store_reads = StoreReads::new(move |query| {
             let reads = reads.clone();
-            async move { reads.ask(query).await }
+            async move {
+                match reads.get() {
+                    Some(reads) => reads.ask(query).await,
+                    // The agent, which is asked first, answers once there is a store.
+                    None => StoreAnswer::Unavailable,
+                }
+            }
         });
         let access = rest::access(config, &id, token)?;
         let preparation = Preparation {
@@ -153,6 +159,11 @@ impl Node {
             config,
         );
         let api = ApiServer::start(&executor, vec![listener], backend, access, Limits::STANDARD);
+        // What needs no store is answered from here on, `alive` above all: a large store takes its time to be read.
+        let opening = Store::opened(store_config, clock.now());
+        let (store, stored) = async_io::block_on(executor.run(opening))?;
+        // Nobody else fills it.
+        let _ = opened.set(store.reads());
         let (performer, news) = Performer::new(
             engine.clone(),
             id.clone(),

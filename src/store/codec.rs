@@ -2,7 +2,10 @@
 
 use super::error::Trouble;
 use super::tables::{EXECUTIONS, IMAGES, IMAGES_PULLED, JOB_EXECUTIONS, JOB_VERSIONS, JOBS};
-use crate::model::{EarlierVersion, Execution, ExecutionRecord, Job, JobRecord, PulledImages};
+use crate::model::{
+    EarlierVersion, Execution, ExecutionRecord, ExecutionState, IdempotencyKey, Job, JobId,
+    JobRecord, JobState, PulledImages, UnixMs,
+};
 use minicbor::{Decode, Decoder, Encode};
 use redb::TableHandle;
 
@@ -33,19 +36,50 @@ struct JobRow<T> {
     versions: Option<Vec<u64>>,
 }
 
-/// The part of a record that its head needs.
+/// What a start needs of a job that is over. The rest of its record is passed over, for that would be most of the work.
 #[derive(Debug, Decode)]
 #[cbor(map)]
-struct VersionOnly {
+pub(super) struct JobOutline {
     #[n(0)]
-    job: VersionOfJob,
+    pub(super) job: OutlineOfJob,
+    #[n(3)]
+    executions: Vec<OutlineOfExecution>,
+    #[n(6)]
+    pub(super) idempotency: Option<IdempotencyKey>,
 }
 
 #[derive(Debug, Decode)]
 #[cbor(map)]
-struct VersionOfJob {
+pub(super) struct OutlineOfJob {
+    #[n(0)]
+    pub(super) id: JobId,
+    #[n(1)]
+    pub(super) name: String,
+    #[n(2)]
+    pub(super) namespace: String,
+    #[n(10)]
+    state: JobState,
     #[n(12)]
-    version: u64,
+    pub(super) version: u64,
+    #[n(13)]
+    pub(super) revision: u64,
+    #[n(15)]
+    pub(super) modified: Option<UnixMs>,
+}
+
+#[derive(Debug, Decode)]
+#[cbor(map)]
+struct OutlineOfExecution {
+    #[n(10)]
+    state: ExecutionState,
+}
+
+impl JobOutline {
+    /// As `JobRecord::is_live` has it, of executions that are all in the row.
+    fn is_over(&self) -> bool {
+        let open = |one: &OutlineOfExecution| !one.state.is_terminal();
+        self.job.state.is_terminal() && !self.executions.iter().any(open)
+    }
 }
 
 /// A chunk of executions.
@@ -68,14 +102,34 @@ pub(super) fn encode_job(head: JobHead, record: &JobRecord) -> Result<Vec<u8>, T
 }
 
 pub(super) fn decode_job_head(key: &str, bytes: &[u8]) -> Result<JobHead, Trouble> {
-    let row: JobRow<VersionOnly> =
+    Ok(decode_outline(key, bytes)?.0)
+}
+
+fn decode_outline(key: &str, bytes: &[u8]) -> Result<(JobHead, JobOutline), Trouble> {
+    let row: JobRow<JobOutline> =
         minicbor::decode(bytes).map_err(|error| Trouble::record(JOBS.name(), key, error))?;
-    Ok(JobHead {
+    let head = JobHead {
         version: row.record.job.version,
         submitted_apart: row.submitted_apart,
         chunks: row.chunks,
         versions: row.versions,
-    })
+    };
+    Ok((head, row.record))
+}
+
+/// What a row says that is all there is of its job, if that job is over; and the bytes of its record, which is all in it
+/// but for the row's own two.
+pub(super) fn decode_ended_job(
+    key: &str,
+    bytes: &[u8],
+) -> Result<Option<(JobOutline, usize)>, Trouble> {
+    let (head, outline) = decode_outline(key, bytes)?;
+    let whole = JobHead {
+        version: head.version,
+        ..JobHead::default()
+    };
+    let is_all = head == whole && outline.is_over();
+    Ok(is_all.then_some((outline, bytes.len().saturating_sub(2))))
 }
 
 pub(super) fn decode_job(key: &str, bytes: &[u8]) -> Result<(JobHead, JobRecord), Trouble> {

@@ -121,8 +121,8 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
-    /// No thread for the writer.
-    #[error("the store's writer thread cannot be started")]
+    /// No thread for what the store does beside its node.
+    #[error("a thread of the store cannot be started")]
     Thread {
         /// What the system said.
         #[source]

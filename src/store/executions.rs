@@ -74,7 +74,8 @@ pub(super) fn scan(txn: &ReadTransaction) -> Result<ScannedExecutions, Trouble> 
         if record.is_live() {
             scanned.live.push(record);
         } else {
-            scanned.ended.push(EndedExecution::of(&record));
+            let bytes = u64::try_from(row.value().len()).unwrap_or(u64::MAX);
+            scanned.ended.push(EndedExecution::stored(&record, bytes));
         }
     }
     Ok(scanned)

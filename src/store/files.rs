@@ -1,10 +1,11 @@
 //! Both files as one store: the order of their commits, the scan that an agent is built from, and the answers to reads.
 
 use super::error::StoreError;
+use super::executions::{self, ScannedExecutions};
 use super::file::{Age, Content, StoreFile};
+use super::jobs::{self, ScannedJobs};
 use super::meter::FileCounts;
 use super::place::{self, Place};
-use super::{executions, jobs};
 use crate::model::{
     Batch, DamagedStore, ExecutionId, ExecutionRecord, FileCost, FileHistory, NodeId, Now,
     StoreAnswer, StoreQuery, StoreRoom, StoredState,
@@ -70,16 +71,29 @@ impl Files {
     }
 
     fn open_once(config: &StoreConfig, now: Now) -> Result<(Self, StoredState), StoreError> {
+        let jobs = StoreFile::open(Content::Jobs, config.jobs.clone())?;
+        // Most of a start is reading: what is read of one file is decoded while the other is opened and read.
+        let (jobs_scanned, others) = beside(
+            || jobs.read(|txn| jobs::scan(txn, now)),
+            || {
+                let place = config.executions.clone();
+                let executions = StoreFile::open(Content::Executions, place)?;
+                let scanned = executions.read(executions::scan)?;
+                Ok::<_, StoreError>((executions, scanned))
+            },
+        )?;
+        let jobs_scanned = jobs_scanned?;
+        let (executions, executions_scanned) = others?;
         let files = Self {
             node: config.node.clone(),
-            jobs: StoreFile::open(Content::Jobs, config.jobs.clone())?,
-            executions: StoreFile::open(Content::Executions, config.executions.clone())?,
+            jobs,
+            executions,
         };
         files.look_for_room();
         let state = StoredState {
             jobs_file: history(files.jobs.age()),
             executions_file: history(files.executions.age()),
-            ..files.scan(now)?
+            ..files.state(jobs_scanned, executions_scanned)?
         };
         Ok((files, state))
     }
@@ -120,6 +134,14 @@ impl Files {
     fn scan(&self, now: Now) -> Result<StoredState, StoreError> {
         let jobs = self.jobs.read(|txn| jobs::scan(txn, now))?;
         let executions = self.executions.read(executions::scan)?;
+        self.state(jobs, executions)
+    }
+
+    fn state(
+        &self,
+        jobs: ScannedJobs,
+        executions: ScannedExecutions,
+    ) -> Result<StoredState, StoreError> {
         let orphaned = self.orphaned(&executions.live)?;
         Ok(StoredState {
             live_jobs: jobs.live,
@@ -181,6 +203,24 @@ impl Files {
             executions: self.executions.counts(),
         }
     }
+}
+
+/// Both at once, the first on a thread of its own.
+fn beside<A: Send, B>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B,
+) -> Result<(A, B), StoreError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("store-scan".to_owned())
+            .spawn_scoped(scope, one)
+            .map_err(|source| StoreError::Thread { source })?;
+        let other = other();
+        match thread.join() {
+            Ok(one) => Ok((one, other)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 fn history(age: Age) -> FileHistory {

@@ -32,6 +32,25 @@ pub(super) struct ScannedJobs {
     pub(super) last: Option<JobId>,
 }
 
+impl ScannedJobs {
+    /// Keeps the tokens of an ended job that are young enough.
+    fn remember<'a>(
+        &mut self,
+        id: JobId,
+        tokens: impl Iterator<Item = &'a IdempotencyKey>,
+        now: Now,
+    ) {
+        let tokens = tokens.filter(|token| is_remembered(token, now));
+        let tokens: Vec<IdempotencyKey> = tokens.cloned().collect();
+        if !tokens.is_empty() {
+            if self.ended.len() >= TOKENS_MAX {
+                self.ended.pop_front();
+            }
+            self.ended.push_back(JobSummary { id, tokens });
+        }
+    }
+}
+
 /// A bounded stretch of rows.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -241,6 +260,20 @@ pub(super) fn scan(txn: &ReadTransaction, now: Now) -> Result<ScannedJobs, Troub
     let table = txn.open_table(JOBS)?;
     for next in table.range::<&str>(..)? {
         let (key, row) = next?;
+        if let Some((outline, bytes)) = codec::decode_ended_job(key.value(), row.value())? {
+            let job = outline.job;
+            let (namespace, name) = (&job.namespace, &job.name);
+            scanned
+                .names
+                .note_as(namespace, name, &job.id, job.version, job.revision);
+            scanned.retained.push(EndedJob {
+                id: job.id.clone(),
+                ended: job.modified,
+                bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            });
+            scanned.remember(job.id, outline.idempotency.iter(), now);
+            continue;
+        }
         let record = whole(txn, key.value(), row.value())?;
         scanned.names.note(&record);
         if record.is_live() {
@@ -248,17 +281,7 @@ pub(super) fn scan(txn: &ReadTransaction, now: Now) -> Result<ScannedJobs, Troub
             continue;
         }
         scanned.retained.push(EndedJob::of(&record));
-        let tokens = record.tokens().filter(|token| is_remembered(token, now));
-        let tokens: Vec<IdempotencyKey> = tokens.cloned().collect();
-        if !tokens.is_empty() {
-            if scanned.ended.len() >= TOKENS_MAX {
-                scanned.ended.pop_front();
-            }
-            scanned.ended.push_back(JobSummary {
-                id: record.job.id,
-                tokens,
-            });
-        }
+        scanned.remember(record.job.id.clone(), record.tokens(), now);
     }
     scanned.last = table.last()?.map(|(key, _)| JobId::from(key.value()));
     Ok(scanned)

@@ -134,6 +134,23 @@ impl Store {
         Ok((store, state))
     }
 
+    /// The same on a thread of its own, for callers whose loop goes on meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn opened(config: StoreConfig, now: Now) -> Result<(Self, StoredState), StoreError> {
+        let (done, opened) = async_channel::bounded(1);
+        std::thread::Builder::new()
+            .name("store-opener".to_owned())
+            .spawn(move || drop(done.send_blocking(Self::open(config, now))))
+            .map_err(|source| StoreError::Thread { source })?;
+        // Without a word it panicked, and its hook has said why.
+        opened.recv().await.unwrap_or_else(|_| {
+            let source = std::io::Error::other("the thread that opens the store has ended");
+            Err(StoreError::Thread { source })
+        })
+    }
+
     /// Hands a batch to the writer thread: one commit per file that has rows, jobs.db first, each durable. `seq` comes
     /// back in the report. One batch is under way at a time, and at most two more commands wait for it.
     ///

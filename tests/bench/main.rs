@@ -3,11 +3,13 @@
 //! ```text
 //! wall time   the same engine calls by hand and a job through a node, interleaved, on a private Podman and Docker
 //! logs        what a follower gets a second, against the engine's own log API
+//! slow disk   the same on Podman with 50 ms more for each sync, less the calls by hand
+//! reopened    from kill -9 until the jobs of 10,000 are shown, and until it says that it is alive
 //! memory      node, engine and monitor of one long job under a Podman that is started on demand
 //! list        of 10,000 stored jobs, and what it leaves in memory
 //! submissions acknowledged a second with 64 clients, against the appends that the disk can sync in one thread
-//! bytes       write_bytes of the node's process over many jobs
-//! syncs       counted from outside by strace: up to the start of the container, and from there to Completed
+//! bytes       write_bytes of the node's process over many jobs, with 10,000 stored
+//! syncs       counted from outside by strace, with 10,000 stored: up to the start of the container, and from there to Completed
 //! ```
 //!
 //! Standalone: it drives the released binary and shares no code with the crate.
@@ -27,6 +29,8 @@ mod list;
 mod logs;
 mod memory;
 mod node;
+mod reopened;
+mod stored;
 mod submissions;
 mod syncs;
 mod table;
@@ -37,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use by_hand::Kind;
 use node::Node;
+use stored::Stored;
 use table::Table;
 
 /// Pairs of runs when `CODLING_BENCH_PAIRS` does not say otherwise: enough for a stable median.
@@ -51,9 +56,16 @@ const RATIO_MAX: f64 = 1.05;
 /// What a follower gets of a job's log, in MB a second.
 const LOG_RATE_LEAST: f64 = 50.0;
 /// Acknowledged submissions a second by appends a second that the disk makes durable one by one.
-const SUBMISSIONS_LEAST: f64 = 0.5;
+const SUBMISSIONS_LEAST: f64 = 1.0;
 /// PSS of a node with everything that one long job keeps in memory.
 const MEMORY_MB_MAX: f64 = 8.0;
+/// What each sync of a slow disk takes more, and what a job on it takes more than the same calls by hand: four of them, and
+/// as much as a job may take anyway.
+const SYNC_DELAY: Duration = Duration::from_millis(50);
+const OVER_ENGINE_MS_MAX: f64 = 220.0;
+/// A node that was killed with 10,000 executions shows its jobs again, and is alive as soon as any other.
+const REOPEN_MS_MAX: f64 = 150.0;
+const ALIVE_MS_MAX: f64 = 50.0;
 /// A whole list of 10,000 stored jobs, and what it adds to the node's PSS.
 const LIST_MS_MAX: f64 = 200.0;
 const LIST_MB_MAX: f64 = 1.0;
@@ -78,8 +90,10 @@ fn main() -> ExitCode {
     let scratch = tempfile::tempdir().unwrap();
 
     let mut table = Table::default();
+    let stored = Stored::make(&engine, &image, &scratch.path().join("stored"));
     for (kind, socket) in [(Kind::Podman, &engine), (Kind::Docker, &docker)] {
         let dir = scratch.path().join(format!("timed on {kind:?}"));
+        stored.put_into(&dir);
         wall_time(kind, socket, &image, pairs, &dir, &mut table);
         for shape in [logs::Shape::Lines, logs::Shape::Bytes] {
             let dir = scratch.path().join(format!("{shape:?} on {kind:?}"));
@@ -99,8 +113,26 @@ fn main() -> ExitCode {
         rate.ratio(),
         SUBMISSIONS_LEAST,
         &rate.to_string(),
-        ">= 0.5",
+        ">= 1.0",
     );
+    slow_disk(
+        &engine,
+        &image,
+        pairs,
+        &scratch.path().join("slow"),
+        &mut table,
+    );
+    let back = reopened::after_kills(&stored, &engine, &image, &scratch.path().join("back"));
+    let name = format!("kill -9 to its jobs, {} executions", stored::JOBS);
+    table.row(
+        &name,
+        back.jobs,
+        REOPEN_MS_MAX,
+        &back.to_string(),
+        "<= 150 ms",
+    );
+    let text = format!("{:.0} ms", back.alive);
+    table.row("and to alive", back.alive, ALIVE_MS_MAX, &text, "<= 50 ms");
     let memory = memory::of_one_long_job(&image, &scratch.path().join("long"));
     table.row(
         "PSS with one long job, engine asleep",
@@ -121,7 +153,8 @@ fn main() -> ExitCode {
         &text,
         "<= 1 MB",
     );
-    let traced = syncs::trace(&engine, &image, TRACED_JOBS, &scratch.path().join("traced"));
+    let dir = scratch.path().join("traced");
+    let traced = syncs::trace(&stored, &engine, &image, TRACED_JOBS, &dir);
     let worst = |path: fn(&syncs::JobSyncs) -> usize| traced.iter().map(path).max().unwrap();
     let before = worst(|job| job.to_start);
     let after = worst(|job| job.to_completed);
@@ -222,6 +255,25 @@ impl Timing {
     fn removed(&self) -> f64 {
         self.removed.as_secs_f64() * 1000.0
     }
+}
+
+/// What a job takes over the same calls by hand where every sync takes long.
+fn slow_disk(engine: &Path, image: &str, pairs: usize, dir: &Path, table: &mut Table) {
+    let node = Node::start_delayed(engine, dir, SYNC_DELAY);
+    let (mut hand, mut job) = (Vec::new(), Vec::new());
+    for _ in 0..WARM_UP + pairs {
+        hand.push(by_hand::run(Kind::Podman, engine, image).result());
+        job.push(job_run(&node, engine, image).result());
+    }
+    let of = |timings: Vec<f64>| median(timings.into_iter().skip(WARM_UP));
+    let (job, hand) = (of(job), of(hand));
+    table.row(
+        "Podman: job over by hand, 50 ms a sync",
+        job - hand,
+        OVER_ENGINE_MS_MAX,
+        &format!("{:.0} ms ({job:.0}, {hand:.0} ms)", job - hand),
+        "<= 220 ms",
+    );
 }
 
 fn job_run(node: &Node, engine: &Path, image: &str) -> Timing {

@@ -49,6 +49,40 @@ impl Node {
         Self::spawn(codling, engine, dir)
     }
 
+    /// The same on a disk that takes so much longer for each sync.
+    pub(super) fn start_delayed(engine: &Path, dir: &Path, by: Duration) -> Self {
+        let micros = by.as_micros();
+        let mut strace = Command::new("strace");
+        strace
+            // The kernel stops the node for these calls only.
+            .args(["-D", "-f", "-qq", "--seccomp-bpf", "-e", "signal=none"])
+            .args(["-e", "trace=fsync,fdatasync,sync_file_range", "-e"])
+            .arg(format!(
+                "inject=fsync,fdatasync,sync_file_range:delay_exit={micros}"
+            ))
+            .args(["-o", "/dev/null"])
+            .arg(env!("CARGO_BIN_EXE_codling"));
+        Self::spawn(strace, engine, dir)
+    }
+
+    /// The same, and how long after its start it was alive and showed a job.
+    pub(super) fn start_timed(engine: &Path, dir: &Path) -> (Self, [Duration; 2]) {
+        let began = Instant::now();
+        let node = Self::start(engine, dir);
+        let alive = began.elapsed();
+        node.await_answer("/api/v1/orchestrator/jobs?limit=1", |body| {
+            !body["Items"][0].is_null()
+        });
+        (node, [alive, began.elapsed()])
+    }
+
+    /// Ends it as an operator does, so that its files are closed.
+    pub(super) fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+    }
+
     fn spawn(mut command: Command, engine: &Path, dir: &Path) -> Self {
         fs::create_dir_all(dir).unwrap();
         let log = dir.join("log");

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::by_hand::await_no_container;
 use super::node::Node;
+use super::stored::Stored;
 
 /// The syncs of one job.
 #[derive(Debug, Default)]
@@ -32,8 +33,14 @@ enum Mark {
 
 /// Runs jobs on a traced node, one after the other, after one that is not counted: it may have come before the node had
 /// found its engine, and then is placed in a commit of its own.
-pub(super) fn trace(engine: &Path, image: &str, jobs: usize, dir: &Path) -> Vec<JobSyncs> {
-    fs::create_dir_all(dir).unwrap();
+pub(super) fn trace(
+    stored: &Stored,
+    engine: &Path,
+    image: &str,
+    jobs: usize,
+    dir: &Path,
+) -> Vec<JobSyncs> {
+    stored.put_into(dir);
     let file = dir.join("strace");
     let node = Node::start_traced(engine, dir, &file);
     for _ in 0..=jobs {

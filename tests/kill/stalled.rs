@@ -8,11 +8,14 @@ use super::life::Life;
 use super::plan::Order;
 use super::seen::{Seen, find, id_of, listen, pass_time, submit, watch};
 use crate::support::engines::Real;
+use crate::support::http;
 use crate::support::jobs::IMAGE;
+use crate::support::program::serve;
 use crate::support::tap::{Call, Side, Tap};
 use crate::support::wait;
 use rustix::process::Signal;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -203,4 +206,31 @@ fn while_the_disk_stands_still_no_outcome_is_shown_and_no_container_is_removed()
     books.settle(&life, || tap.counts());
     Real::Podman.until_no_container_of(&life.id);
     books.close(&life, &tap.counts());
+}
+
+#[test]
+fn alive_is_answered_before_the_store_is_open() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut disk = Disk::mount();
+    let jobs = disk.at.join("jobs.db").display().to_string();
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let api = port.local_addr().unwrap();
+    drop(port);
+    disk.freeze();
+    let number = api.port().to_string();
+    let flags = ["--api-port", &number, "--requester-job-store-path", &jobs];
+    let node = serve(scratch.path(), &flags).start();
+    wait::until("it is alive", || {
+        match http::request(api, "GET", "/api/v1/agent/alive", None) {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            other => Err(other.map(|answer| answer.body)),
+        }
+    });
+    assert!(!node.err().contains("ready; "), "{}", node.err());
+    let asked =
+        std::thread::spawn(move || http::request(api, "GET", "/api/v1/orchestrator/jobs", None));
+    disk.thaw();
+    node.says("ready; ");
+    let answer = asked.join().unwrap().expect("who asked early is answered");
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }

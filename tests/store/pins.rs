@@ -3,7 +3,7 @@
 use codling::model::*;
 use minicbor::Encode;
 
-pub(super) const FAILURE_KINDS: [(FailureKind, u64); 18] = [
+pub(super) const FAILURE_KINDS: [(FailureKind, u64); 20] = [
     (FailureKind::ImageNotFound, 0),
     (FailureKind::ImagePull, 1),
     (FailureKind::Entrypoint, 2),
@@ -22,6 +22,8 @@ pub(super) const FAILURE_KINDS: [(FailureKind, u64); 18] = [
     (FailureKind::ImageRateLimit, 23),
     (FailureKind::ImageNotHere, 24),
     (FailureKind::WrongPlatform, 25),
+    (FailureKind::LimitRefused, 30),
+    (FailureKind::Other, 40),
 ];
 
 pub(super) const TOPICS: [(Topic, u64); 9] = [

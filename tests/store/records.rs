@@ -1,12 +1,13 @@
 //! Records as they lie in the files: anything comes back as it went in, and what an earlier release wrote is read.
 //!
 //! `tests/golden/store/<release>/` holds rows as that release wrote them, in hex. This release must write the newest
-//! ones byte for byte and read all of them. When a record gets a field: set it in `full_job` or `full_execution`, let
-//! the test print the new bytes and put them into a folder of the new release; older folders stay as they are.
+//! ones byte for byte and read all of them. When a record gets a field: set it in `full_job` or `full_execution`, and let
+//! `scripts/rollback --keep` make the folder of the new release (`crate::rollback`); older folders stay as they are.
 
 use super::random;
 use super::samples::*;
 use super::*;
+use crate::rollback::{RELEASES, kept};
 use crate::support::recorder::{Disk, Recorder};
 use crate::support::seed::Seed;
 use codling::model::*;
@@ -23,8 +24,6 @@ const JOB_SUBMITTED: TableDefinition<&str, &[u8]> = TableDefinition::new("job-su
 const IMAGES: TableDefinition<&str, &[u8]> = TableDefinition::new("images-v1");
 const EXECUTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("executions-v1");
 
-/// The releases whose rows are kept, oldest first.
-const RELEASES: &[&str] = &["0.1"];
 /// The release whose rows this one writes.
 const NEWEST: &str = RELEASES[RELEASES.len() - 1];
 
@@ -204,6 +203,57 @@ fn full_job() -> JobRecord {
     record
 }
 
+/// A job with an execution in every state, and one that is kept running.
+fn job_in_every_state() -> JobRecord {
+    let mut record = job_record(4, JobState::Running);
+    record.job.job_type = JobType::Service;
+    record.executions = (0..)
+        .zip(ExecutionState::ALL)
+        .map(|(partition, state)| execution(4, partition, state))
+        .collect();
+    record.executions[0].upkeep = Some(Upkeep {
+        short_runs: 1,
+        running_since: Some(at(2)),
+        pause: Some(Timer::start(at(3), 4)),
+    });
+    record
+}
+
+/// Executions, from the sixth on, in every state on their node that the others are not in.
+fn executions_in_every_state() -> Vec<ExecutionRecord> {
+    let container = || ContainerId::from("c");
+    let ended = |outcome| ComputeState::Ended {
+        outcome,
+        delivery: Delivery::Acknowledged,
+        ended: None,
+    };
+    let output = RunOutput {
+        exit_code: 5,
+        ..RunOutput::default()
+    };
+    let failure = Failure::new(FailureKind::Timeout, "late");
+    let states = [
+        ComputeState::Running {
+            container: container(),
+        },
+        ComputeState::Publishing {
+            container: container(),
+            output: output.clone(),
+        },
+        ended(Outcome::Failed {
+            failure,
+            output: Some(output.clone()),
+        }),
+        ended(Outcome::Cancelled {
+            output: Some(output),
+        }),
+    ];
+    (6..)
+        .zip(states)
+        .map(|(n, state)| execution_record(n, state))
+        .collect()
+}
+
 /// A job of two versions.
 fn updated_job() -> JobRecord {
     let mut record = job_record(3, JobState::Completed);
@@ -234,6 +284,21 @@ fn full_execution() -> ExecutionRecord {
     record
 }
 
+/// The golden file of an execution in a state of its own.
+fn state_file(record: &ExecutionRecord) -> String {
+    let word = match &record.state {
+        ComputeState::Accepted => "accepted",
+        ComputeState::Running { .. } => "running",
+        ComputeState::Publishing { .. } => "publishing",
+        ComputeState::Ended { outcome, .. } => match outcome {
+            Outcome::Completed { .. } => "completed",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Cancelled { .. } => "cancelled",
+        },
+    };
+    format!("execution-{word}.hex")
+}
+
 fn golden(release: &str, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden/store")
@@ -258,6 +323,11 @@ fn unhex(release: &str, name: &str) -> Vec<u8> {
 
 #[track_caller]
 fn is_golden(name: &str, bytes: &[u8]) {
+    if let Some(folder) = kept() {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), hex(bytes) + "\n").unwrap();
+        return;
+    }
     let path = golden(NEWEST, name);
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     let expected: String = expected.split_whitespace().collect();
@@ -276,9 +346,15 @@ fn rows_are_written_byte_for_byte_as_the_newest_golden_ones() {
     let plain = job_record(2, JobState::Running);
     let accepted = execution_record(2, ComputeState::Accepted);
     let mut all = batch(
-        [full_job(), plain, updated_job()],
+        [full_job(), plain, updated_job(), job_in_every_state()],
         [full_execution(), accepted],
     );
+    let each = executions_in_every_state();
+    let put = |record: &ExecutionRecord| {
+        let boxed = Box::new(record.clone());
+        (record.id.clone(), Write::Put(boxed))
+    };
+    all.executions.extend(each.iter().map(put));
     all.images = Some(pulled(&["busybox"]));
     commit(&store, all);
     close(store);
@@ -308,13 +384,21 @@ fn rows_are_written_byte_for_byte_as_the_newest_golden_ones() {
     let submitted = row(JOB_SUBMITTED, &jobs, id.as_str());
     assert_eq!(submitted, full_job().submitted);
     let chunks = jobs.open_table(JOB_EXECUTIONS).unwrap();
-    assert_eq!(chunks.iter().unwrap().count(), 1);
+    assert_eq!(chunks.iter().unwrap().count(), 2);
     let chunk = chunks.get((id.as_str(), 0)).unwrap().unwrap();
     is_golden("job-chunk.hex", chunk.value());
+    let states = job_id(4);
+    is_golden("job-states.hex", &row(JOBS, &jobs, states.as_str()));
+    let chunk = chunks.get((states.as_str(), 0)).unwrap().unwrap();
+    is_golden("job-states-chunk.hex", chunk.value());
     let full = row(EXECUTIONS, &executions, execution_id(1).as_str());
     is_golden("execution-full.hex", &full);
     let plain = row(EXECUTIONS, &executions, execution_id(2).as_str());
     is_golden("execution-plain.hex", &plain);
+    for record in &each {
+        let id = record.id.as_str();
+        is_golden(&state_file(record), &row(EXECUTIONS, &executions, id));
+    }
     is_golden("images.hex", &row(IMAGES, &executions, "pulled"));
 }
 
@@ -339,6 +423,7 @@ fn made_by(release: &str) -> Recorder {
             (1, "job-full.hex"),
             (2, "job-plain.hex"),
             (3, "job-updated.hex"),
+            (4, "job-states.hex"),
         ];
         for (n, name) in rows {
             let row = unhex(release, name);
@@ -353,6 +438,9 @@ fn made_by(release: &str) -> Recorder {
         let chunk = unhex(release, "job-chunk.hex");
         let mut chunks = txn.open_table(JOB_EXECUTIONS).unwrap();
         chunks.insert((id.as_str(), 0), chunk.as_slice()).unwrap();
+        let chunk = unhex(release, "job-states-chunk.hex");
+        let key = job_id(4).0;
+        chunks.insert((key.as_str(), 0), chunk.as_slice()).unwrap();
         let mut submitted = txn.open_table(JOB_SUBMITTED).unwrap();
         let json = full_job().submitted;
         submitted.insert(id.as_str(), json.as_slice()).unwrap();
@@ -363,6 +451,11 @@ fn made_by(release: &str) -> Recorder {
             let row = unhex(release, name);
             let id = execution_id(n);
             executions.insert(id.as_str(), row.as_slice()).unwrap();
+        }
+        for record in executions_in_every_state() {
+            let row = unhex(release, &state_file(&record));
+            let id = record.id.as_str();
+            executions.insert(id, row.as_slice()).unwrap();
         }
     });
     recorder
@@ -378,10 +471,15 @@ fn rows_of_every_release_are_read() {
         assert_eq!(read(1), found(full_job()), "release {release}");
         assert_eq!(read(2), found(plain.clone()), "release {release}");
         assert_eq!(read(3), found(updated_job()), "release {release}");
-        assert_eq!(state.live_jobs, [plain], "release {release}");
+        let live = [plain, job_in_every_state()];
+        assert_eq!(state.live_jobs, live, "release {release}");
         let accepted = execution_record(2, ComputeState::Accepted);
-        let expected = [full_execution(), accepted];
+        let mut expected = vec![full_execution(), accepted];
+        expected.extend(executions_in_every_state());
+        let ended = expected.split_off(4);
         assert_eq!(state.live_executions, expected, "release {release}");
+        let ended: Vec<_> = ended.iter().map(EndedExecution::of).collect();
+        assert_eq!(state.ended_executions, ended, "release {release}");
         assert_eq!(state.jobs_file, FileHistory::Kept, "release {release}");
     }
 }
@@ -414,7 +512,74 @@ fn fields_of_a_later_release_are_skipped_and_come_to_no_harm() {
     let id = execution_id(2);
     write(Disk::Executions, EXECUTIONS, id.as_str(), &accepted);
     let (_store, state) = open(config_on(&recorder));
-    assert_eq!(state.live_jobs, [job_record(2, JobState::Running)]);
+    assert_eq!(state.live_jobs[0], job_record(2, JobState::Running));
     let expected = execution_record(2, ComputeState::Accepted);
     assert_eq!(state.live_executions[1], expected);
+}
+
+/// The row with these bytes in place of those, of which there is one.
+#[track_caller]
+fn with(row: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let places: Vec<usize> = (0..row.len())
+        .filter(|at| row[*at..].starts_with(old))
+        .collect();
+    let [at] = places[..] else {
+        panic!("{old:02x?} is there {} times", places.len());
+    };
+    [&row[..at], new, &row[at + old.len()..]].concat()
+}
+
+#[test]
+fn kinds_of_a_later_release_cost_a_record_nothing_but_the_kind() {
+    // What is put in their place is number 99 of each.
+    let failure = Failure::new(FailureKind::OutOfMemory, "killed");
+    let known = minicbor::to_vec(&failure).unwrap();
+    let mut later = known.clone();
+    later.splice(2..3, [0x18, 99]);
+    let job = with(&unhex(NEWEST, "job-full.hex"), &known, &later);
+    // A reject reason is an array of its number and its fields.
+    let reject = full_job().executions[0].reject.clone();
+    let known = minicbor::to_vec(&reject).unwrap();
+    let mut later = known.clone();
+    later.splice(1..2, [0x18, 99]);
+    let job = with(&job, &known, &later);
+    let item = full_job().history[1].clone();
+    let known = minicbor::to_vec(&item).unwrap();
+    let topic = minicbor::to_vec(Topic::ExecutionTimeout).unwrap();
+    let place = with(&known, &[&[3], &topic[..]].concat(), &[3, 0x18, 99]);
+    let job = with(&job, &known, &place);
+    let evaluation = minicbor::to_vec(full_job().evaluation).unwrap();
+    let place = with(&evaluation, &[1, 0, 2], &[1, 0x18, 99, 2]);
+    let job = with(&job, &evaluation, &place);
+    let failed = Failure::new(FailureKind::Timeout, "late");
+    let known = minicbor::to_vec(&failed).unwrap();
+    let mut later = known.clone();
+    later.splice(2..3, [0x18, 99]);
+    let execution = with(&unhex(NEWEST, "execution-failed.hex"), &known, &later);
+
+    let recorder = made_by(NEWEST);
+    let [jobs, executions] = Disk::BOTH.map(|disk| raw(&recorder, disk));
+    let put =
+        |database: &redb::Database, table: TableDefinition<&str, &[u8]>, key: &str, row: &[u8]| {
+            let txn = database.begin_write().unwrap();
+            txn.open_table(table).unwrap().insert(key, row).unwrap();
+            txn.commit().unwrap();
+        };
+    put(&jobs, JOBS, job_id(1).as_str(), &job);
+    put(
+        &executions,
+        EXECUTIONS,
+        execution_id(8).as_str(),
+        &execution,
+    );
+    drop((jobs, executions));
+
+    let (store, _) = open(config_on(&recorder));
+    let mut expected = full_job();
+    expected.executions[0].failure = Some(Failure::new(FailureKind::Other, "killed"));
+    expected.executions[0].reject = None;
+    expected.history[1].topic = Topic::default();
+    expected.evaluation.trigger = EvaluationTrigger::default();
+    let read = store.answer(&StoreQuery::Job(job_id(1)));
+    assert_eq!(read, StoreAnswer::Job(Some(Box::new(expected))));
 }

@@ -251,6 +251,11 @@ pub(crate) fn serve(dir: &Path, flags: &[&str]) -> Program {
 
 /// A node on `dir` and free ports of the loopback, on a board at ease, with the engine at `engine`.
 pub(crate) fn serve_on(dir: &Path, engine: &Path, flags: &[&str]) -> Program {
+    serve_by(env!("CARGO_BIN_EXE_codling"), dir, engine, flags)
+}
+
+/// The same by another build of codling.
+pub(crate) fn serve_by(codling: &str, dir: &Path, engine: &Path, flags: &[&str]) -> Program {
     let dir = dir.display().to_string();
     let engine = engine.display().to_string();
     let mut args = vec!["serve", "--data-dir", &dir, "--swarm-host", "127.0.0.1"];
@@ -261,5 +266,5 @@ pub(crate) fn serve_on(dir: &Path, engine: &Path, flags: &[&str]) -> Program {
         }
     }
     args.extend(flags);
-    Program::at_ease(env!("CARGO_BIN_EXE_codling"), &args)
+    Program::at_ease(codling, &args)
 }
