@@ -132,6 +132,39 @@ fn what_was_accepted_is_not_given_up_in_the_moment_in_which_silence_fails_its_jo
     assert_eq!(execution.desired, DesiredState::Stopped);
 }
 
+/// A node declined, was asked again and took it, and the first answer came last: the execution was taken for declined while
+/// it ran, and another one was planned beside it.
+#[test]
+fn a_refusal_that_is_overtaken_by_a_later_acceptance_is_not_heard() {
+    let mut requester = requester();
+    requester.see("b");
+    let mut service = plain();
+    service.job_type = JobType::Service;
+    let (_, execution, _) = asked(&requester.submit(&service, None))[0].clone();
+    let refusal = || {
+        bid(
+            &execution,
+            BidVerdict::Rejected(RejectReason::EngineAway {
+                why: "nothing answers".to_owned(),
+            }),
+        )
+    };
+    requester.hear("b", bid(&execution, BidVerdict::Accepted));
+    let turn = requester.hear("b", refusal());
+    assert!(
+        turn.writes.jobs.is_empty(),
+        "its bid was accepted: {turn:?}"
+    );
+    let accepted = Message::Accepted {
+        execution: execution.clone(),
+        resources: None,
+    };
+    requester.hear("b", accepted);
+    let turn = requester.hear("b", refusal());
+    assert!(turn.writes.jobs.is_empty(), "it may run: {turn:?}");
+    assert_eq!(asked(&turn), []);
+}
+
 /// A node's job and its execution as they are stored when both were accepted.
 fn accepted_here() -> StoredState {
     let turn = Bench::fresh().submit(&plain(), None);

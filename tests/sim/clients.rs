@@ -10,6 +10,10 @@ use codling::model::{
 
 /// How long a client waits for a reply (the API's own bound).
 const PATIENCE_MS: u64 = 25_000;
+/// How long a token is good for.
+const TOKEN_MS: u64 = 24 * 60 * 60 * 1_000;
+/// How often a client doubles its pause while its node is down, from seconds to minutes: a node may be down for days.
+const REFUSED_DOUBLINGS_MAX: u32 = 5;
 
 /// A client and how far it has come.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(super) struct Client {
     job: Option<JobId>,
     next: Next,
     reads_left: u64,
+    /// How often in a row its node was not there.
+    refused: u32,
 }
 
 /// What it does next.
@@ -60,6 +66,7 @@ impl Client {
             plan,
             job: None,
             next: Next::Submit,
+            refused: 0,
         }
     }
 
@@ -82,6 +89,19 @@ impl World {
     pub(super) fn client(&mut self, number: usize) {
         let client = &self.clients[number];
         let node = client.plan.node;
+        if client.next == Next::Nothing {
+            return;
+        }
+        if !self.nodes[node].is_working() {
+            // Connection refused, or 503: nothing was decided.
+            let doublings = client.refused.min(REFUSED_DOUBLINGS_MAX);
+            self.clients[number].refused += 1;
+            let ms = 500 + self.delay(10_000 << doublings);
+            self.after(ms, Happening::Client { client: number });
+            return;
+        }
+        let client = &mut self.clients[number];
+        client.refused = 0;
         let (what, request) = match (client.next, client.job.clone()) {
             (Next::Nothing, _) => return,
             (Next::Submit, _) => {
@@ -116,12 +136,6 @@ impl World {
             (_, Some(job)) => (Asking::Read(job.clone()), ApiRequest::Read { job }),
             (_, None) => return,
         };
-        if !self.nodes[node].is_working() {
-            // Connection refused, or 503: nothing was decided.
-            let ms = 500 + self.delay(10_000);
-            self.after(ms, Happening::Client { client: number });
-            return;
-        }
         self.ask(Some(number), node, what, request);
     }
 
@@ -194,9 +208,9 @@ impl World {
             return;
         };
         match (&asked.what, &reply) {
-            // Its token was lost with jobs.db, the job itself was not.
+            // Its token was lost with jobs.db or is too old, the job itself is there.
             (Asking::Submit, ApiReply::Denied(DenyReason::Unchanged { job, .. }))
-                if self.watch.has_lost_jobs(node) =>
+                if self.watch.has_lost_jobs(node) || self.may_forget_tokens(node) =>
             {
                 self.client_took(node, asked.client, job);
             }
@@ -225,7 +239,7 @@ impl World {
             }
             (Asking::Read(job), ApiReply::NotLive) => {
                 // Read from disk, as the API does.
-                match self.nodes[node].disk.job(job).cloned() {
+                match self.nodes[node].disk.read_job(job) {
                     Some(record) => self.client_sees(node, &record),
                     None => self.client_misses(node, job),
                 }
@@ -244,6 +258,11 @@ impl World {
         if let Some(number) = asked.client {
             self.go_on(number, &reply);
         }
+    }
+
+    /// Whether a node may take a token for one of another day.
+    pub(super) fn may_forget_tokens(&self, node: usize) -> bool {
+        self.at_ms >= TOKEN_MS || self.nodes[node].clock.has_stepped()
     }
 
     fn go_on(&mut self, number: usize, reply: &ApiReply) {
@@ -291,7 +310,7 @@ impl World {
 
     /// The job is not live: it is read from disk, as the API does, and brought along.
     fn bring_stored(&mut self, client: Option<usize>, node: usize, what: Asking, job: &JobId) {
-        let stored = match self.nodes[node].disk.job(job).cloned() {
+        let stored = match self.nodes[node].disk.read_job(job) {
             Some(record) => Stored::Record(Box::new(record)),
             None => Stored::Absent,
         };

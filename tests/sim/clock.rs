@@ -4,6 +4,8 @@ use codling::model::{BootId, Now, UnixMs};
 
 /// What the wall clock shows at the beginning, when it is right: well after any build date.
 const WALL_BEGIN_MS: u64 = 1_800_000_000_000;
+/// When the program was built, a month before: a clock that stands before that is not believed.
+const BUILT_MS: u64 = WALL_BEGIN_MS - 30 * 24 * 60 * 60 * 1_000;
 
 /// One node's clocks, as an offset from the world's true time in milliseconds.
 #[derive(Clone, Debug)]
@@ -12,6 +14,7 @@ pub(super) struct Clock {
     booted_ms: u64,
     /// How far the wall clock is off, in milliseconds; `None` while it is not set.
     wall_off_ms: Option<i64>,
+    has_stepped: bool,
 }
 
 impl Clock {
@@ -20,6 +23,7 @@ impl Clock {
             boots: 1,
             booted_ms: 0,
             wall_off_ms,
+            has_stepped: false,
         }
     }
 
@@ -28,10 +32,13 @@ impl Clock {
         Now {
             boot: BootId([self.boots; 16]),
             boot_ms: at_ms - self.booted_ms,
-            wall: self
-                .wall_off_ms
-                .map(|off| UnixMs((WALL_BEGIN_MS + at_ms).saturating_add_signed(off))),
+            wall: self.wall(at_ms),
         }
+    }
+
+    fn wall(&self, at_ms: u64) -> Option<UnixMs> {
+        let wall_ms = (WALL_BEGIN_MS + at_ms).saturating_add_signed(self.wall_off_ms?);
+        (wall_ms >= BUILT_MS).then_some(UnixMs(wall_ms))
     }
 
     /// The true time at which CLOCK_BOOTTIME shows `boot_ms`.
@@ -47,6 +54,12 @@ impl Clock {
 
     /// Someone sets the wall clock, or a board without battery loses it.
     pub(super) fn step(&mut self, wall_off_ms: Option<i64>) {
+        self.has_stepped |= self.wall_off_ms != wall_off_ms;
         self.wall_off_ms = wall_off_ms;
+    }
+
+    /// Whether the wall clock was ever set.
+    pub(super) fn has_stepped(&self) -> bool {
+        self.has_stepped
     }
 }

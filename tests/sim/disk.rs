@@ -34,10 +34,7 @@ impl<K, R> Default for SimFile<K, R> {
     }
 }
 
-impl<K: Ord, R> SimFile<K, R>
-where
-    R: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + PartialEq + std::fmt::Debug,
-{
+impl<K: Ord, R> SimFile<K, R> {
     /// The batch in flight is on the medium.
     fn land(&mut self) {
         let Some(rows) = self.in_flight.take() else {
@@ -47,10 +44,7 @@ where
         for (key, write) in rows {
             match write {
                 Write::Put(record) => {
-                    let bytes = minicbor::to_vec(&*record).unwrap();
-                    let read: R = minicbor::decode(&bytes).unwrap();
-                    assert_eq!(read, *record, "a record changes when it is stored");
-                    self.durable.insert(key, read);
+                    self.durable.insert(key, *record);
                 }
                 Write::Delete => {
                     self.durable.remove(&key);
@@ -60,11 +54,24 @@ where
     }
 }
 
+/// A record as it is read from its file: through its encoding, which must not change it.
+fn read<R>(record: &R) -> R
+where
+    R: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + PartialEq + std::fmt::Debug,
+{
+    let bytes = minicbor::to_vec(record).unwrap();
+    let read: R = minicbor::decode(&bytes).unwrap();
+    assert_eq!(read, *record, "a record changes when it is stored");
+    read
+}
+
 /// Both files. See the module's text.
 #[derive(Clone, Debug)]
 pub(super) struct SimDisk {
     jobs: SimFile<JobId, JobRecord>,
     executions: SimFile<ExecutionId, ExecutionRecord>,
+    /// What a process keeps of those that have ended: hundreds, and a store may be opened hundreds of times.
+    ended: BTreeMap<ExecutionId, EndedExecution>,
     /// As the process that has them open found them.
     jobs_file: FileHistory,
     executions_file: FileHistory,
@@ -78,6 +85,7 @@ impl SimDisk {
         Self {
             jobs: SimFile::default(),
             executions: SimFile::default(),
+            ended: BTreeMap::new(),
             jobs_file: FileHistory::New,
             executions_file: FileHistory::New,
             next_jobs_file: FileHistory::New,
@@ -115,7 +123,17 @@ impl SimDisk {
     pub(super) fn land(&mut self, file: StoreFile) {
         match file {
             StoreFile::Jobs => self.jobs.land(),
-            StoreFile::Executions => self.executions.land(),
+            StoreFile::Executions => {
+                for (id, write) in self.executions.in_flight.iter().flatten() {
+                    match write {
+                        Write::Put(record) if !record.is_live() => {
+                            self.ended.insert(id.clone(), EndedExecution::of(record));
+                        }
+                        _ => drop(self.ended.remove(id)),
+                    }
+                }
+                self.executions.land();
+            }
         }
     }
 
@@ -134,6 +152,7 @@ impl SimDisk {
             }
             StoreFile::Executions => {
                 self.executions = SimFile::default();
+                self.ended.clear();
                 self.next_executions_file = FileHistory::New;
             }
         }
@@ -146,6 +165,17 @@ impl SimDisk {
 
     pub(super) fn job(&self, id: &JobId) -> Option<&JobRecord> {
         self.jobs.durable.get(id)
+    }
+
+    /// A job as somebody reads it who does not have it in memory.
+    pub(super) fn read_job(&self, id: &JobId) -> Option<JobRecord> {
+        self.job(id).map(read)
+    }
+
+    /// Reads all that is there.
+    pub(super) fn read_through(&self) {
+        self.jobs().for_each(|record| drop(read(record)));
+        self.executions().for_each(|record| drop(read(record)));
     }
 
     pub(super) fn jobs(&self) -> impl Iterator<Item = &JobRecord> {
@@ -167,7 +197,7 @@ impl SimDisk {
     /// What an agent of node `me` is built from.
     pub(super) fn stored(&self, me: &NodeId) -> StoredState {
         let (live_jobs, ended): (Vec<_>, Vec<_>) =
-            self.jobs().cloned().partition(JobRecord::is_live);
+            self.jobs().map(read).partition(JobRecord::is_live);
         let mut names = JobNames::default();
         self.jobs().for_each(|record| names.note(record));
         let retained = ended.iter().map(EndedJob::of).collect();
@@ -178,10 +208,8 @@ impl SimDisk {
                 tokens,
             })
         });
-        let (live, ended_executions): (Vec<_>, Vec<_>) = self
-            .executions()
-            .cloned()
-            .partition(ExecutionRecord::is_live);
+        let live = self.executions().filter(|record| record.is_live());
+        let live: Vec<ExecutionRecord> = live.map(read).collect();
         let orphaned = live.iter().filter(|record| {
             record.requester == *me && !self.jobs.durable.contains_key(&record.job.id)
         });
@@ -193,7 +221,7 @@ impl SimDisk {
             last_job: self.jobs.durable.last_key_value().map(|(id, _)| id.clone()),
             orphaned_executions: orphaned.map(|record| record.id.clone()).collect(),
             live_executions: live,
-            ended_executions: ended_executions.iter().map(EndedExecution::of).collect(),
+            ended_executions: self.ended.values().cloned().collect(),
             images: PulledImages::default(),
             jobs_file: self.jobs_file,
             executions_file: self.executions_file,

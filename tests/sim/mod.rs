@@ -43,7 +43,7 @@ use scenario::Scenario;
 /// Seeds of every test run, and of a full one.
 const SEEDS: (u64, u64) = (20_000, 400_000);
 /// The same for a requester and a compute node that are apart for days.
-const SEEDS_OF_PAIRS: (u64, u64) = (2_000, 100_000);
+const SEEDS_OF_PAIRS: (u64, u64) = (100_000, 400_000);
 
 #[test]
 fn no_seed_breaks_a_rule() {
@@ -53,6 +53,14 @@ fn no_seed_breaks_a_rule() {
 #[test]
 fn a_requester_and_a_compute_node_that_crash_and_lose_each_other_for_days_break_no_rule() {
     judge(Scenario::pair, SEEDS_OF_PAIRS);
+}
+
+#[test]
+fn one_pair_in_a_hundred_is_apart_for_more_than_a_day() {
+    let seeds = FIRST_SEED..FIRST_SEED + 10_000;
+    let apart = seeds.filter(|seed| Scenario::pair(*seed).is_apart_for_a_day());
+    let apart = apart.count();
+    assert!(apart >= 100, "{apart}");
 }
 
 fn judge(draw: Draw, (seeds, seeds_full): (u64, u64)) {

@@ -4,7 +4,7 @@ use super::scenario::Liar;
 use super::world::{Happening, World};
 use codling::agent::Event;
 use codling::model::{Message, NodeId, NodeRole};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How long a node may take to find out that a peer has come or gone.
 const NOTICE_MS: u64 = 3_000;
@@ -13,14 +13,15 @@ const NOTICE_MS: u64 = 3_000;
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     peers: usize,
-    down: BTreeSet<(usize, usize)>,
+    /// Until when. A short partition within a long one does not end it.
+    down: BTreeMap<(usize, usize), u64>,
 }
 
 impl Network {
     pub(super) fn new(peers: usize) -> Self {
         Self {
             peers,
-            down: BTreeSet::new(),
+            down: BTreeMap::new(),
         }
     }
 
@@ -29,7 +30,7 @@ impl Network {
     }
 
     fn is_up(&self, a: usize, b: usize) -> bool {
-        !self.down.contains(&(a.min(b), a.max(b)))
+        !self.down.contains_key(&(a.min(b), a.max(b)))
     }
 }
 
@@ -106,14 +107,22 @@ impl World {
         }
     }
 
-    pub(super) fn link_down(&mut self, a: usize, b: usize) {
-        self.network.down.insert((a.min(b), a.max(b)));
+    pub(super) fn link_down(&mut self, a: usize, b: usize, ms: u64) {
+        let until_ms = self.at_ms + ms;
+        let until = self.network.down.entry((a.min(b), a.max(b))).or_default();
+        *until = until_ms.max(*until);
+        self.after(ms, Happening::LinkUp { a, b });
         self.notice(a, b);
     }
 
+    /// A partition is over, unless another one goes on.
     pub(super) fn link_up(&mut self, a: usize, b: usize) {
-        self.network.down.remove(&(a.min(b), a.max(b)));
-        self.notice(a, b);
+        let link = (a.min(b), a.max(b));
+        let until_ms = self.network.down.get(&link);
+        if self.is_healed || until_ms.is_some_and(|until| *until <= self.at_ms) {
+            self.network.down.remove(&link);
+            self.notice(a, b);
+        }
     }
 
     pub(super) fn look_at_peer(&mut self, node: usize, peer: usize) {

@@ -38,17 +38,23 @@ impl Scenario {
         for client in &mut scenario.clients {
             client.node = REQUESTER;
         }
-        // A day of repetitions takes as long to play as an hour of a hundred other seeds.
-        scenario.heal_ms = match (seed.once_in(256), seed.once_in(32)) {
-            (true, _) => 2 * DAY_MS,
-            (false, true) => DAY_MS,
-            (false, false) => HOUR_MS,
+        // A day takes as long to play as an hour of ten other seeds.
+        scenario.heal_ms = match seed.below(64) {
+            0 => 3 * DAY_MS,
+            1..=3 => DAY_MS + 6 * HOUR_MS,
+            _ => HOUR_MS,
         };
         scenario.faults = faults(seed, scenario.heal_ms);
         scenario.odds.message_lost = *seed.pick(&[0, 20, 3, 2]);
         scenario.odds.message_repeated = *seed.pick(&[0, 10, 2]);
         scenario.odds.message_ms_max = *seed.pick(&[50, 3_000, 60_000]);
         scenario
+    }
+
+    /// Whether a partition lasts longer than a day.
+    pub(super) fn is_apart_for_a_day(&self) -> bool {
+        let is_long = |fault: &Fault| matches!(fault, Fault::LinkDown { ms, .. } if *ms > DAY_MS);
+        self.faults.iter().any(|(_, fault)| is_long(fault))
     }
 }
 
@@ -71,6 +77,12 @@ fn faults(seed: &mut Seed, heal_ms: u64) -> Vec<(u64, Fault)> {
             _ => seed.below(longest_ms),
         };
         let fault = match kind {
+            // Those that have days are apart for most of them.
+            0 if heal_ms > DAY_MS && faults.is_empty() => Fault::LinkDown {
+                a: REQUESTER,
+                b: COMPUTE,
+                ms: longest_ms - seed.below(longest_ms / 4 + 1),
+            },
             0 => Fault::LinkDown {
                 a: REQUESTER,
                 b: COMPUTE,

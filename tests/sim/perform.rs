@@ -17,6 +17,8 @@ use codling::model::{
 const LOOK_EVERY_MS: u64 = 30_000;
 /// What a container gets to end by itself once it is asked to stop.
 const GRACE_MS: u64 = 10_000;
+/// How long a wait for a container's end takes at most to find out that the engine is back.
+const AGAIN_MS: u64 = 1_000;
 
 /// Who hears the reply to a call.
 #[derive(Clone, Debug)]
@@ -215,7 +217,6 @@ impl World {
                 let container = container.clone();
                 if self.engines[host].is_away {
                     // The wait for the end outlives an engine that goes away.
-                    self.ready_after(1_000, node, id);
                     return;
                 }
                 match self.engines[host].containers.get(&container) {
@@ -635,6 +636,27 @@ impl World {
     }
 
     fn wake_waiting(&mut self, host: usize, id: &ContainerId) {
+        for (node, activity) in self.waiting(host, |container| container == id) {
+            let ms = self.delay(20);
+            self.ready_after(ms, node, &activity);
+        }
+    }
+
+    /// An engine answers again: who waits for an end asks again.
+    pub(super) fn engine_is_back(&mut self, host: usize) {
+        self.engines[host].is_away = false;
+        for (node, activity) in self.waiting(host, |_| true) {
+            let ms = self.delay(AGAIN_MS);
+            self.ready_after(ms, node, &activity);
+        }
+    }
+
+    /// The activities on a host that wait for such a container to end.
+    fn waiting(
+        &self,
+        host: usize,
+        is_one: impl Fn(&ContainerId) -> bool,
+    ) -> Vec<(usize, ActivityId)> {
         let mut waiting = Vec::new();
         for (number, node) in self.nodes.iter().enumerate() {
             if node.host != host {
@@ -643,16 +665,13 @@ impl World {
             for (activity, doing) in &node.doing {
                 if let (Stage::Wait, Activity::Run { container, .. }) =
                     (&doing.stage, &doing.activity)
-                    && container == id
+                    && is_one(container)
                 {
                     waiting.push((number, activity.clone()));
                 }
             }
         }
-        for (node, activity) in waiting {
-            let ms = self.delay(20);
-            self.ready_after(ms, node, &activity);
-        }
+        waiting
     }
 
     /// Power loss: every process dies, every container too; some engines forget them.

@@ -667,6 +667,7 @@ impl World {
     pub(super) fn check_quiet(&mut self) {
         let mut broken = Vec::new();
         for (number, node) in self.nodes.iter().enumerate() {
+            node.disk.read_through();
             let mut tokens: BTreeMap<&str, &JobId> = BTreeMap::new();
             for record in node.disk.jobs() {
                 let job = &record.job;
@@ -680,7 +681,9 @@ impl World {
                     let text = format!("node-{number}: {other} and {} by one token", job.id);
                     broken.push((Rule::OneJobPerToken, text));
                 }
-                if job.version > 2 && !self.watch.forgetful.contains(&number) {
+                let may_forget =
+                    self.watch.forgetful.contains(&number) || self.may_forget_tokens(number);
+                if job.version > 2 && !may_forget {
                     let text = format!("node-{number}: {} is {}", job.id, job.version);
                     broken.push((Rule::OneJobPerToken, text));
                 }

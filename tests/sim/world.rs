@@ -348,7 +348,7 @@ impl World {
             }
             Happening::EngineBack { host, starts } => {
                 if self.engines[host].starts == starts {
-                    self.engines[host].is_away = false;
+                    self.engine_is_back(host);
                 }
             }
             Happening::DiskGood { node } => self.nodes[node].disk_is_bad = false,
@@ -380,10 +380,7 @@ impl World {
                 down_ms,
                 wall_off_ms,
             } => self.reboot(host, down_ms, wall_off_ms),
-            Fault::LinkDown { a, b, ms } => {
-                self.link_down(a, b);
-                self.after(ms, Happening::LinkUp { a, b });
-            }
+            Fault::LinkDown { a, b, ms } => self.link_down(a, b, ms),
             Fault::EngineAway { host, ms } => {
                 let engine = &mut self.engines[host];
                 engine.is_away = true;
@@ -429,8 +426,8 @@ impl World {
     fn heal(&mut self) {
         self.tell(|| "the world heals".to_owned());
         self.is_healed = true;
-        for engine in &mut self.engines {
-            engine.is_away = false;
+        for host in 0..self.engines.len() {
+            self.engine_is_back(host);
         }
         for node in 0..self.nodes.len() {
             self.nodes[node].disk_is_bad = false;

@@ -134,7 +134,11 @@ impl Requester {
         let executions = live.record.latest_executions();
         let declined = executions.filter(|one| one.state == ExecutionState::AskForBidRejected);
         let doublings = declined.skip(1).take(LOOK_AGAIN_DOUBLINGS_MAX).count();
-        let mut look = Deadline(desk.now.boot_ms + (LOOK_AGAIN_MS << doublings));
+        // With no node at all only one that comes can help.
+        let is_alone = self.nodes.is_empty();
+        let soon = Deadline(desk.now.boot_ms + (LOOK_AGAIN_MS << doublings));
+        let mut look: Option<Deadline> =
+            (!is_alone).then_some(soon).into_iter().chain(pausing).min();
         if may_fail(&live.record) {
             let queue_ms = live.job().task.timeouts.queue_s.saturating_mul(1_000);
             let timer = *live
@@ -145,10 +149,9 @@ impl Requester {
                 self.fail(id, reason, desk);
                 return;
             }
-            look = look.min(timer.deadline());
+            look = look.into_iter().chain([timer.deadline()]).min();
         }
-        let look = pausing.map_or(look, |pausing| pausing.min(look));
-        self.wait(id, reason, Some(look), desk);
+        self.wait(id, reason, look, desk);
     }
 
     /// The job waits for a node, and is looked at again then, if time can help.

@@ -95,6 +95,14 @@ impl Requester {
         let Some(live) = self.jobs.get_mut(job) else {
             return;
         };
+        if live
+            .waits
+            .get(id)
+            .is_none_or(|wait| wait.wanted != Wanted::Bid)
+        {
+            // It answers an earlier ask than the one that was accepted, and was overtaken by that answer.
+            return;
+        }
         live.waits.remove(id);
         let Some(execution) = live.execution_mut(id) else {
             return;

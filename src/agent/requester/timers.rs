@@ -109,7 +109,9 @@ impl Requester {
         if execution.desired == DesiredState::Running || self.room == StoreRoom::EndsOnly {
             // Its bid was accepted, perhaps in an earlier life of either side: it is asked about without end. And so is
             // one whose successor could not be stored.
-            live.say(id, Wanted::Bid, desk);
+            if let Some((node, message)) = live.words(id, Wanted::Bid) {
+                desk.tell(&node, message);
+            }
             return;
         }
         let node = execution.node_id.clone();
