@@ -14,6 +14,9 @@ pub(super) struct Clock {
     booted_ms: u64,
     /// How far the wall clock is off, in milliseconds; `None` while it is not set.
     wall_off_ms: Option<i64>,
+    /// How far behind and how far ahead it has been, as far as it was set.
+    behind_ms: Option<i64>,
+    ahead_ms: Option<i64>,
     has_stepped: bool,
 }
 
@@ -23,6 +26,8 @@ impl Clock {
             boots: 1,
             booted_ms: 0,
             wall_off_ms,
+            behind_ms: wall_off_ms,
+            ahead_ms: wall_off_ms,
             has_stepped: false,
         }
     }
@@ -56,6 +61,14 @@ impl Clock {
     pub(super) fn step(&mut self, wall_off_ms: Option<i64>) {
         self.has_stepped |= self.wall_off_ms != wall_off_ms;
         self.wall_off_ms = wall_off_ms;
+        self.behind_ms = self.behind_ms.into_iter().chain(wall_off_ms).min();
+        self.ahead_ms = self.ahead_ms.max(wall_off_ms);
+    }
+
+    /// How old something may look at true time `at_ms`, at the most.
+    pub(super) fn oldest_ms(&self, at_ms: u64) -> u64 {
+        let stepped = self.ahead_ms.zip(self.behind_ms);
+        at_ms.saturating_add_signed(stepped.map_or(0, |(ahead, behind)| ahead - behind))
     }
 
     /// Whether the wall clock was ever set.
