@@ -9,11 +9,14 @@
 //! service running once, a stopped one stopped, and no container beside these.
 //! `CODLING_CRASH_LIFE=3` plays life 3 alone; a failure names it.
 //!
-//! The same life on a medium that fails at every call in turn is in `fault`.
+//! The same life on a medium that fails at every call in turn is in `fault`. The lives are of `jobs.db` and
+//! `executions.db`; every other file that codling writes, what is done to it and what a cut leaves of it, is in the table
+//! of `files`, which makes images of the whole data directory of the real binary.
 
 mod clients;
 mod engine;
 mod fault;
+mod files;
 mod life;
 mod outside;
 
