@@ -29,13 +29,9 @@ mod trace;
 mod tree;
 
 use crate::support::board::CalmBoard;
-use crate::support::recorder::ImageKind;
 use stage::*;
 use std::ops::Range;
-use tree::{Image, Op, Tape};
-
-/// A power cut damages nothing.
-const REFUSE: [(&str, &str); 1] = [("store-damaged", "refuse")];
+use tree::{Cut, Image, Op, Tape};
 
 /// Which flush of a thread fails how. The main thread, which opens the files, makes no third one before it closes them; of
 /// the writer's, the third is the end of the first job, the fifth and sixth are the submission of the second, a service.
@@ -102,6 +98,7 @@ fn all_hold(
 #[test]
 fn a_power_cut_in_the_life_of_a_real_node_costs_neither_key_nor_store_nor_job() {
     let (watched, promises) = life(Tape::of(&Image::default()), None);
+    assert!(promises[0].was_shown(), "its end was to be seen");
     let id = id_of(&tree::image(&watched.tape.live()));
     all_hold(&watched, 0..usize::MAX, &promises, &id, &REFUSE);
 }
@@ -127,7 +124,7 @@ fn a_power_cut_after_a_start_that_was_killed_costs_no_job_of_the_next_start() {
         let promise = Promise::of(&next.tape, &job, Kind::Batch);
         for at in [promise.taken, next.tape.ops.len()] {
             let name = format!("killed behind op {killed}, cut behind op {at} of the next start");
-            let image = next.tape.cut(at, ImageKind::Dropped);
+            let image = next.tape.cut(at, Cut::Dropped);
             let promises = std::slice::from_ref(&promise);
             holds(&(at, name, image), promises, &id, &REFUSE, &engine, &board);
         }

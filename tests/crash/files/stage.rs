@@ -1,14 +1,13 @@
 //! Where the real binary is watched while it lives, and what is started on the images of that.
 
 use super::trace;
-use super::tree::{Image, Op, Tape, image};
+use super::tree::{Cut, Image, Op, Tape, image};
 use crate::support::board::CalmBoard;
 use crate::support::engine::{Play, Runs, ScriptedEngine};
 use crate::support::http;
 use crate::support::jobs::command;
 use crate::support::node::TestNode;
 use crate::support::program::{Ended, Running};
-use crate::support::recorder::ImageKind;
 use crate::support::seed::Seed;
 use crate::support::wait;
 use rustix::process::Signal;
@@ -48,6 +47,9 @@ const WRITTEN: [&str; 20] = [
 ];
 /// Written beside it.
 const WRITTEN_TOO: [&str; 1] = ["crash.txt.new"];
+
+/// A power cut damages nothing.
+pub(super) const REFUSE: [(&str, &str); 1] = [("store-damaged", "refuse")];
 
 /// The data directory of every scene, two levels below what is watched: the node makes both.
 pub(super) const DATA: &str = "home/data";
@@ -214,18 +216,27 @@ pub(super) struct Promise {
 impl Promise {
     /// What was said of `job` on a tape.
     pub(super) fn of(tape: &Tape, job: &str, kind: Kind) -> Self {
-        let taken = tape.said(&format!("\"JobID\":\"{job}\""));
-        let completed = |op: &Op| {
-            matches!(op, Op::Said(said) if said.contains(job) && said.contains("\"StateType\":\"Completed\"")
-                && said.starts_with("HTTP/1.1 200"))
+        let told = |what: &str| {
+            let is_it = |op: &Op| {
+                // Not what a 507 says of what may have landed.
+                matches!(op, Op::Said(said)
+                    if said.starts_with("HTTP/1.1 200") && said.contains(job) && said.contains(what))
+            };
+            tape.ops.iter().position(is_it).map(|at| at + 1)
         };
-        let completed = tape.ops.iter().position(completed);
+        let taken = told("\"JobID\":");
+        let completed = told("\"StateType\":\"Completed\"");
         Self {
             job: job.to_owned(),
             kind,
             taken: taken.expect("it was acknowledged"),
-            completed: completed.map_or(usize::MAX, |at| at + 1),
+            completed: completed.unwrap_or(usize::MAX),
         }
+    }
+
+    /// Whether somebody was told that it has completed.
+    pub(super) fn was_shown(&self) -> bool {
+        self.completed < usize::MAX
     }
 
     /// The same of a job that had completed before.
@@ -261,9 +272,10 @@ pub(super) fn images(tape: &Tape, cuts: Range<usize>, pages: Pages) -> Vec<(usiz
             && !seed.once_in(PAGES_ONE_IN);
         if cuts.contains(&at) && !is_left_out {
             for kind in [
-                ImageKind::Dropped,
-                ImageKind::Kept,
-                ImageKind::Torn(seed.next()),
+                Cut::Dropped,
+                Cut::Kept,
+                Cut::NamesOnly,
+                Cut::Torn(seed.next()),
             ] {
                 let image = medium.cut(kind);
                 let mut hasher = DefaultHasher::new();
@@ -304,6 +316,13 @@ pub(super) fn holds(
     board: &CalmBoard,
 ) {
     let promised: Vec<&Promise> = promises.iter().filter(|one| one.taken <= *at).collect();
+    if !promised.is_empty() && flags == REFUSE {
+        // Either file makes good what the other one has lost, but none may be.
+        for file in ["jobs.db", "executions.db"] {
+            let is_it = |path: &PathBuf| path.ends_with(file);
+            assert!(image.names().any(is_it), "{name}: there is no {file}");
+        }
+    }
     on_disk(image, name, |top| {
         let data = top.join(DATA);
         let node = TestNode::start_in(&data, engine, board.root(), flags);

@@ -4,7 +4,6 @@
 //! synced is lost with its name if its directory was not. What was not synced reaches the medium or does not, every call
 //! for itself. Real file systems promise more; nothing here may depend on that.
 
-use crate::support::recorder::ImageKind;
 use crate::support::seed::Seed;
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,6 +24,19 @@ pub(super) const TOP: Inode = 0;
 pub(super) enum Body {
     File(Vec<u8>),
     Directory(BTreeMap<String, Inode>),
+}
+
+/// What becomes of the ops of each inode since it was synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// All reached the medium: a killed process, or a lucky power cut.
+    Kept,
+    /// None did.
+    Dropped,
+    /// Names did and bytes did not, as of a file that was renamed before it was synced.
+    NamesOnly,
+    /// Each did, did not, or did in some sectors, as this seed says.
+    Torn(u64),
 }
 
 /// One thing that happened.
@@ -189,7 +201,7 @@ impl Tape {
     }
 
     /// What a cut behind `ops` ops leaves.
-    pub(super) fn cut(&self, ops: usize, kind: ImageKind) -> Image {
+    pub(super) fn cut(&self, ops: usize, kind: Cut) -> Image {
         let mut medium = self.medium();
         while medium.at < ops {
             medium.advance();
@@ -224,18 +236,18 @@ impl Medium<'_> {
     }
 
     /// What a cut leaves here.
-    pub(super) fn cut(&self, kind: ImageKind) -> Image {
+    pub(super) fn cut(&self, kind: Cut) -> Image {
         let mut bodies = self.durable.clone();
         let mut seed = match kind {
-            ImageKind::Torn(seed) => Seed::new(seed),
-            ImageKind::Kept | ImageKind::Dropped => Seed::new(0),
+            Cut::Torn(seed) => Seed::new(seed),
+            Cut::Kept | Cut::Dropped | Cut::NamesOnly => Seed::new(0),
         };
         for op in self.pending.values().flatten() {
             let op = &self.tape.ops[*op];
-            match kind {
-                ImageKind::Kept => apply(&mut bodies, op),
-                ImageKind::Dropped => {}
-                ImageKind::Torn(_) => tear(&mut bodies, op, &mut seed),
+            match (kind, op) {
+                (Cut::Kept, _) | (Cut::NamesOnly, Op::Names { .. }) => apply(&mut bodies, op),
+                (Cut::Dropped | Cut::NamesOnly, _) => {}
+                (Cut::Torn(_), _) => tear(&mut bodies, op, &mut seed),
             }
         }
         image(&bodies)
