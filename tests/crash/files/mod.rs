@@ -9,7 +9,7 @@
 //! | `<id>-requester/jobs.db`, `<id>-compute/executions.db` | `store::place` | made as `.new`, synced, renamed, directory synced | none, or a whole empty one |
 //! | | `store::file` | redb: each commit is synced | the commits that were acknowledged, perhaps the next |
 //! | | `codling store compact` | the same, in place | every record |
-//! | `.db.damaged`, `-2` … `-4` | `store::place` | renamed, directory synced | the one name or the other |
+//! | `.db.damaged`, `-2` to `-4` | `store::place` | renamed, directory synced | the one name or the other |
 //! | `.db.ballast` | `store::ballast` | in place, synced when given up | anything: nobody reads it, and it is made whole again |
 //! | `.db.import`, and its own `.new` | `codling store import` | a store of its own, renamed, directory synced | the store before, or the new one; the two files one after the other |
 //! | what `store export --output` names | `cli::store` | a new file, synced, with its directory | a part without its last line, which no import takes; all of it once it was said |
