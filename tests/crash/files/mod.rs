@@ -83,7 +83,7 @@ fn all_hold(
     id: &str,
     flags: &[(&str, &str)],
 ) {
-    let (engine, board) = (engine(), CalmBoard::new());
+    let board = CalmBoard::new();
     let images = images(&watched.tape, cuts, Pages::Some);
     println!(
         "{} images of {} calls",
@@ -91,7 +91,7 @@ fn all_hold(
         watched.tape.ops.len()
     );
     for image in &images {
-        holds(image, promises, id, flags, &engine, &board);
+        holds(image, promises, id, flags, &board);
     }
 }
 
@@ -126,7 +126,7 @@ fn a_power_cut_after_a_start_that_was_killed_costs_no_job_of_the_next_start() {
             let name = format!("killed behind op {killed}, cut behind op {at} of the next start");
             let image = next.tape.cut(at, Cut::Dropped);
             let promises = std::slice::from_ref(&promise);
-            holds(&(at, name, image), promises, &id, &REFUSE, &engine, &board);
+            holds(&(at, name, image), promises, &id, &REFUSE, &board);
         }
     }
 }

@@ -312,9 +312,10 @@ pub(super) fn holds(
     promises: &[Promise],
     id: &str,
     flags: &[(&str, &str)],
-    engine: &ScriptedEngine,
     board: &CalmBoard,
 ) {
+    // Of its own: an image has the executions of the one before it, and what is late there must not meet these.
+    let engine = engine();
     let promised: Vec<&Promise> = promises.iter().filter(|one| one.taken <= *at).collect();
     if !promised.is_empty() && flags == REFUSE {
         // Either file makes good what the other one has lost, but none may be.
@@ -325,7 +326,7 @@ pub(super) fn holds(
     }
     on_disk(image, name, |top| {
         let data = top.join(DATA);
-        let node = TestNode::start_in(&data, engine, board.root(), flags);
+        let node = TestNode::start_in(&data, &engine, board.root(), flags);
         if !promised.is_empty() {
             assert_eq!(node.id, id, "{name}: the node is another one");
         }
@@ -343,9 +344,7 @@ pub(super) fn holds(
         engine.until("only what is kept running has a container", |engine| {
             engine.containers_of(&node.id).len() <= services
         });
-        let me = node.id.clone();
         node.stop().unwrap();
-        engine.remove_containers_of(&me);
     });
 }
 
