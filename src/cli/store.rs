@@ -14,7 +14,7 @@ use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The file name that means stdin or stdout.
 const STREAM: &str = "-";
@@ -182,7 +182,10 @@ fn export_to(path: &str, files: &[Place], node: Option<&NodeId>) -> Result<Expor
     let mut sink = BufWriter::with_capacity(BUFFER_BYTES, made.map_err(unwritten)?);
     let exported = store::export(files, node, &mut sink).map_err(CliError::Export);
     let synced = exported.and_then(|exported| {
-        sink.get_ref().sync_all().map_err(unwritten)?;
+        sink.get_ref()
+            .sync_all()
+            .and_then(|()| store::sync_parent(Path::new(path)))
+            .map_err(unwritten)?;
         Ok(exported)
     });
     if synced.is_err() {

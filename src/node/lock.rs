@@ -1,10 +1,11 @@
 //! One node per data directory.
 
 use super::NodeError;
+use crate::store::make_directories;
 use rustix::fs::{FlockOperation, flock};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The lock file; it holds the process id of who locked it last.
@@ -16,7 +17,7 @@ pub struct DataDirLock {
     _file: File,
 }
 
-/// Makes the directory (0700) if it is not there, and locks it.
+/// Makes the directory (0700) if it is not there, durably, and locks it.
 ///
 /// # Errors
 /// `DataDir` if it cannot be made or written, `DataDirTaken` with the holder if another process has it.
@@ -25,11 +26,7 @@ pub fn lock_data_dir(dir: &Path) -> Result<DataDirLock, NodeError> {
         path: dir.to_owned(),
         source,
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(failed)?;
+    make_directories(dir).map_err(failed)?;
     let path = dir.join(LOCK_FILE);
     let options = OpenOptions::new()
         .read(true)

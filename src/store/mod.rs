@@ -85,7 +85,7 @@ pub use offline::{
     Checked, Compacted, Existing, ExportError, Exported, ImportError, ImportTargets, Imported,
     check, compact, export, import,
 };
-pub use place::{Place, damaged_beside};
+pub use place::{Place, damaged_beside, make_directories, sync_parent};
 pub use pool::ReadPool;
 pub use writer::StoreReport;
 

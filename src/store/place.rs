@@ -66,8 +66,10 @@ pub(super) fn find(path: &Path, missing: Missing) -> Result<Found, StoreError> {
         }
         Ok(_) => {
             let file = existing(path, Access::Write)?;
-            if missing == Missing::Refuse {
-                forget_cached(&file);
+            match missing {
+                // Who gave it its name may have been killed before that was durable.
+                Missing::Make => sync_parent(path).map_err(fail)?,
+                Missing::Refuse => forget_cached(&file),
             }
             Ok(Found::Existing(file))
         }
@@ -140,7 +142,7 @@ pub(super) fn settle(path: &Path) -> Result<(), StoreError> {
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     let fail = |source| StoreError::io(to, source);
     std::fs::rename(from, to).map_err(fail)?;
-    sync_directory(parent(to)).map_err(fail)
+    sync_parent(to).map_err(fail)
 }
 
 /// Damaged files that may lie beside one: a card that damages more of them is at its end, and somebody should look.
@@ -168,7 +170,7 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
         });
     };
     std::fs::rename(path, &aside).map_err(fail)?;
-    sync_directory(parent(path)).map_err(fail)?;
+    sync_parent(path).map_err(fail)?;
     Ok(aside)
 }
 
@@ -267,20 +269,36 @@ pub(super) fn parent(path: &Path) -> &Path {
 }
 
 /// Makes what is missing of `directory`, each level durable in the one above.
-fn make_directories(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
+///
+/// # Errors
+/// What the system says.
+pub fn make_directories(directory: &Path) -> io::Result<()> {
+    if !directory.is_dir() {
+        make_directories(parent(directory))?;
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !directory.is_dir() => {
+                return Err(error);
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
-    make_directories(parent(directory))?;
-    match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
-        Ok(()) => sync_directory(parent(directory)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
-        Err(error) => Err(error),
-    }
+    sync_parent(directory)
 }
 
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+/// Has the name of a file or directory survive a power cut.
+///
+/// DECISION: also of one that was there before, once a start. A process that was killed between a name and its sync left
+/// one that only the kernel knows, and what the next process promises is lost with it; a sync of a directory that has not
+/// changed writes nothing.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    match File::open(parent(path)) {
+        // None of ours: what this user cannot read, it did not make.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,30 @@
 //! An engine that a power cut does not reach: what containers did stays done.
 
 use codling::agent::{Found, FoundState};
-use codling::model::{ContainerId, ExecutionId};
+use codling::model::{ContainerId, ExecutionId, JobType};
 use std::collections::BTreeMap;
 
 /// Containers by execution, and every start there ever was.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Engine {
     containers: BTreeMap<ExecutionId, FoundState>,
-    /// What each container will exit with, by its command.
-    codes: BTreeMap<ExecutionId, i64>,
+    /// What each container is of.
+    made: BTreeMap<ExecutionId, Made>,
     starts: BTreeMap<ExecutionId, u32>,
+}
+
+/// What a container will do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made {
+    /// What it will exit with.
+    pub(super) code: i64,
+    pub(super) job_type: JobType,
 }
 
 impl Engine {
     /// Creating twice is creating once.
-    pub(super) fn create(&mut self, execution: &ExecutionId, code: i64) -> ContainerId {
-        self.codes.insert(execution.clone(), code);
+    pub(super) fn create(&mut self, execution: &ExecutionId, made: Made) -> ContainerId {
+        self.made.insert(execution.clone(), made);
         self.containers
             .entry(execution.clone())
             .or_insert(FoundState::Created);
@@ -32,14 +40,19 @@ impl Engine {
         }
     }
 
-    /// What a container exits with.
-    pub(super) fn code(&self, execution: &ExecutionId) -> i64 {
-        self.codes[execution]
+    /// What a container is of.
+    pub(super) fn made(&self, execution: &ExecutionId) -> Made {
+        self.made[execution]
     }
 
     /// Whether it has ended.
     pub(super) fn has_ended(&self, execution: &ExecutionId) -> bool {
         self.containers.get(execution) == Some(&FoundState::Exited)
+    }
+
+    /// Whether it runs.
+    pub(super) fn runs(&self, execution: &ExecutionId) -> bool {
+        self.containers.get(execution) == Some(&FoundState::Running)
     }
 
     /// The container's process ends.

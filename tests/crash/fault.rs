@@ -1,13 +1,14 @@
 //! A medium that fails: every call of both store files, in the whole life of a job from the opening to the closing, fails
 //! once in every way, for that call alone and until somebody has tried for a while.
 
-use super::life::{Life, Outside};
+use super::life::Life;
+use super::outside::Outside;
 use crate::support::recorder::{Fault, Image, ImageKind, Recorder, Span};
 use codling::model::JobState;
 use std::sync::OnceLock;
 
-const EIO: i32 = 5;
-const ENOSPC: i32 = 28;
+pub(super) const EIO: i32 = 5;
+pub(super) const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
 const EDQUOT: i32 = 122;
 /// What the job ends with.
@@ -72,19 +73,19 @@ fn survives(fault: Fault, span: Span, at: usize) -> bool {
     life.submit_once("job", CODE);
     life.submit_once("another", CODE);
     life.rest();
-    let jobs = life.outside().acknowledged.clone();
+    let jobs = life.outside.acknowledged.clone();
     assert_eq!(jobs.len(), 2, "{name}: a token made a second job");
     for (job, spec) in &jobs {
         let look = life.look(job).expect("it is stored");
         assert_eq!(look.state, JobState::Completed, "{name}: {look:?}");
         assert_eq!(
-            (look.codes.as_slice(), look.open),
+            (look.codes.as_slice(), look.open.len()),
             (&[CODE][..], 0),
             "{name}"
         );
         assert_eq!(life.jobs_named(&spec.name), 1, "{name}");
     }
-    let engine = &life.outside().engine;
+    let engine = &life.outside.engine;
     assert!(engine.started_twice().is_empty(), "{name}: started twice");
     assert!(engine.found().is_empty(), "{name}: a container is left");
     met

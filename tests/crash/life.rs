@@ -1,60 +1,31 @@
 //! The life of one node: the real agent, gate and store, over files that a recorder writes down.
 
-use super::engine::Engine;
-use crate::support::jobs::unsubmitted;
+use super::engine::Made;
+use super::outside::{Outside, Spec};
 use crate::support::recorder::{Disk, Recorder};
 use crate::support::seed::Seed;
 use codling::agent::{
     Activity, ActivityId, ActivityResult, Agent, AgentConfig, Event, Gate, Output, Progress,
 };
 use codling::model::{
-    ApiReply, ApiRequest, Batch, BootId, DamagedStore, EngineFacts, IfUnchanged, ImageLowWater,
-    Job, JobId, JobRange, JobRecord, JobState, ListOrder, MemoryLimits, NodeId, NodeRoles, Now,
-    Origin, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, StoreAnswer, StoreQuery,
-    Stored, Submission, UnixMs,
+    Batch, BootId, DamagedStore, EngineFacts, ImageLowWater, MemoryLimits, NodeId, NodeRoles, Now,
+    Origin, RequestId, Resources, RetentionLimits, RunOutput, SpecConfig, Stored, UnixMs,
 };
 use codling::store::{Place, Store, StoreConfig, StoreError, StoreReport};
-use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 
 /// Steps after which a life that does not come to rest is stuck.
 const STEPS_MAX: usize = 2_000;
 
+/// How often a submission is followed by the stop of a service.
+const STOPPED_ONE_IN: u64 = 5;
+
+/// Containers of services that end by themselves in one life: each is started again, and a life must come to rest.
+const SERVICE_ENDS: u32 = 3;
+
 /// Reopenings that a lasting fault makes fail before it is over.
 const REOPENINGS_FAIL: u32 = 3;
-
-/// What outlives a power cut: the engine, the clients and what they were told.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Outside {
-    pub(super) engine: Engine,
-    /// Jobs that a client was told are taken, as the latest of its specs that was.
-    pub(super) acknowledged: BTreeMap<JobId, Spec>,
-    /// Everything that was sent under a job's name.
-    pub(super) sent: BTreeMap<String, Vec<Spec>>,
-    /// Terminal states that a client was shown, and of which version.
-    pub(super) shown: BTreeMap<JobId, (u64, JobState)>,
-}
-
-/// One spec of a job: each further one of the same name is an update.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spec {
-    pub(super) name: String,
-    /// What it will end with; no two specs of one name end alike.
-    pub(super) code: i64,
-    publisher: &'static str,
-    token: Option<String>,
-}
-
-/// How a client sees a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Look {
-    pub(super) version: u64,
-    pub(super) state: JobState,
-    /// Exit codes of the completed executions of that version.
-    pub(super) codes: Vec<i64>,
-    /// Executions that have not ended, of any version.
-    pub(super) open: usize,
-}
 
 /// A moment between two things that happened.
 #[derive(Clone, Debug)]
@@ -67,27 +38,31 @@ pub(super) struct Moment {
 /// One process of the node.
 #[derive(Debug)]
 pub(super) struct Life {
-    store: Store,
+    pub(super) store: Store,
     config: AgentConfig,
     agent: Agent,
     gate: Gate,
     recorder: Recorder,
-    seed: Seed,
+    pub(super) seed: Seed,
     boot_ms: u64,
     commits: u64,
-    requests: u64,
+    pub(super) requests: u64,
     /// Open submissions.
-    asked: BTreeMap<RequestId, Spec>,
+    pub(super) asked: BTreeMap<RequestId, Spec>,
     /// Submissions whose answers were lost.
-    again: VecDeque<Spec>,
+    pub(super) again: VecDeque<Spec>,
     ready: VecDeque<Event>,
     /// Containers that run, and end when the seed says so.
     running: Vec<ActivityId>,
-    outside: Outside,
+    /// How many more containers of services may end by themselves.
+    service_ends: u32,
+    pub(super) outside: Outside,
     pub(super) moments: Vec<Moment>,
     /// Ops of the opening. A new file is made under another name and renamed, which a backend cannot show, so images of
     /// a first start begin behind it.
     pub(super) opened: usize,
+    /// From the op behind which something failed to the last one of the rebuild after it, each time.
+    pub(super) rebuilds: Vec<RangeInclusive<usize>>,
 }
 
 impl Life {
@@ -150,23 +125,29 @@ impl Life {
             again: VecDeque::new(),
             ready: VecDeque::new(),
             running: Vec::new(),
+            service_ends: SERVICE_ENDS,
             outside,
             moments: vec![before],
             opened: recorder.position(),
+            rebuilds: Vec::new(),
         };
         life.turn();
         Ok(life)
     }
 
-    /// Submits `jobs` jobs here and there while others run, then comes to rest.
+    /// Submits `jobs` jobs here and there while others run, comes to rest, and stops what is kept running.
     pub(super) fn work(&mut self, jobs: usize) {
         for _ in 0..jobs {
             self.submit();
+            if self.seed.once_in(STOPPED_ONE_IN) {
+                self.stop_one();
+            }
             for _ in 0..self.seed.below(6) {
                 self.step();
             }
         }
         self.rest();
+        self.stop_services();
     }
 
     /// Goes on until nothing is left to happen.
@@ -179,111 +160,11 @@ impl Life {
         panic!("the node does not come to rest: {:?}", self.agent);
     }
 
-    /// What outlived this life.
-    pub(super) fn outside(&self) -> &Outside {
-        &self.outside
-    }
-
-    /// A job as a client would be shown it now.
-    pub(super) fn look(&self, job: &JobId) -> Option<Look> {
-        let record = self.stored(job)?;
-        let codes = record
-            .latest_executions()
-            .filter_map(|execution| Some(execution.run_output.as_ref()?.exit_code));
-        let open = record.executions.iter();
-        Some(Look {
-            version: record.job.version,
-            state: record.job.state,
-            codes: codes.collect(),
-            open: open.filter(|one| !one.state.is_terminal()).count(),
-        })
-    }
-
-    /// A job as the store holds it. While a medium that fails cannot be read a client is told so, and asks again.
-    fn stored(&self, job: &JobId) -> Option<Box<JobRecord>> {
-        match self.store.answer(&StoreQuery::Job(job.clone())) {
-            StoreAnswer::Job(record) => record,
-            StoreAnswer::Unavailable => None,
-            other @ StoreAnswer::Jobs { .. } => panic!("one job was asked for: {other:?}"),
-        }
-    }
-
-    /// How many jobs of this name the store holds.
-    pub(super) fn jobs_named(&self, name: &str) -> usize {
-        let all = JobRange {
-            prefix: String::new(),
-            after: None,
-            order: ListOrder::OldestFirst,
-            limit: 100,
-        };
-        match self.store.answer(&StoreQuery::Jobs(all)) {
-            StoreAnswer::Jobs { rows, more: false } => {
-                rows.iter().filter(|job| job.name == name).count()
-            }
-            other => panic!("the jobs are to be listed: {other:?}"),
-        }
-    }
-
-    /// Submits one job under a token, as a client that sends it again until it is answered.
-    pub(super) fn submit_once(&mut self, name: &str, code: i64) {
-        let spec = Spec {
-            name: name.to_owned(),
-            code,
-            publisher: "noop",
-            token: Some(format!("token of {name}")),
-        };
-        let sent = self.outside.sent.entry(name.to_owned()).or_default();
-        sent.push(spec.clone());
-        self.send(spec, Stored::Unread);
-    }
-
     /// Ends the process as SIGTERM does; what outlived it.
     pub(super) fn close(mut self) -> (Outside, Vec<Moment>) {
         // What a medium that fails does not take now, the next opening repairs.
         let _ = async_io::block_on(self.store.close());
         (self.outside, std::mem::take(&mut self.moments))
-    }
-
-    fn submit(&mut self) {
-        let code = i64::try_from(self.requests).unwrap();
-        let publisher = if self.seed.once_in(2) { "noop" } else { "" };
-        let names: Vec<String> = self.outside.sent.keys().cloned().collect();
-        // Every third is an update, of a job that runs or of one that has ended.
-        let name = match names.is_empty() || !self.seed.once_in(3) {
-            true => format!("job {}", self.requests),
-            false => self.seed.pick(&names).clone(),
-        };
-        let token = self.seed.once_in(3);
-        let spec = Spec {
-            token: token.then(|| format!("token {}", self.requests)),
-            name: name.clone(),
-            code,
-            publisher,
-        };
-        self.outside
-            .sent
-            .entry(name)
-            .or_default()
-            .push(spec.clone());
-        self.note();
-        self.send(spec, Stored::Unread);
-    }
-
-    fn send(&mut self, spec: Spec, stored: Stored) {
-        self.requests += 1;
-        let id = RequestId(self.requests);
-        let submission = Submission {
-            job: job(&spec),
-            submitted: b"{}".to_vec(),
-            idempotency: spec.token.clone(),
-            if_unchanged: IfUnchanged::Refuse,
-            stored,
-        };
-        self.asked.insert(id, spec);
-        self.event(Event::Request {
-            id,
-            request: ApiRequest::Submit(Box::new(submission)),
-        });
     }
 
     /// Lets the next thing happen; false if there is none.
@@ -296,10 +177,14 @@ impl Life {
             self.rebuild();
             self.turn();
         } else if let Some(spec) = self.again.pop_front() {
+            self.outside.sends(&spec);
+            self.note();
             self.send(spec, Stored::Unread);
-        } else if !self.running.is_empty() && (self.ready.is_empty() || self.seed.once_in(3)) {
-            let index = usize::try_from(self.seed.below(self.running.len() as u64)).unwrap();
+        } else if let Some(index) = self.next_to_end() {
             let id = self.running.swap_remove(index);
+            if self.is_of_service(&id) {
+                self.service_ends -= 1;
+            }
             self.outside.engine.end(&id.execution);
             let result = ActivityResult::Ran(Ok(self.output_of(&id)));
             self.event(Event::Done { id, result });
@@ -314,7 +199,24 @@ impl Life {
         true
     }
 
-    fn event(&mut self, event: Event) {
+    /// Which of the running containers ends next by itself, if it is time for one. Services do a few times in a life.
+    fn next_to_end(&mut self) -> Option<usize> {
+        let may_end = |id: &ActivityId| self.service_ends > 0 || !self.is_of_service(id);
+        let all = self.running.iter().enumerate();
+        let may_end: Vec<usize> = all
+            .filter(|(_, id)| may_end(id))
+            .map(|(index, _)| index)
+            .collect();
+        let is_time = !may_end.is_empty() && (self.ready.is_empty() || self.seed.once_in(3));
+        is_time.then(|| *self.seed.pick(&may_end))
+    }
+
+    fn is_of_service(&self, id: &ActivityId) -> bool {
+        let made = self.outside.engine.made(&id.execution);
+        made.job_type.is_kept_running()
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
         self.agent.handle(event, now(self.boot_ms));
         self.turn();
     }
@@ -340,6 +242,7 @@ impl Life {
         let unanswered = std::mem::take(&mut self.asked);
         self.ready.clear();
         self.running.clear();
+        let began = self.recorder.position();
         let mut failed = 0;
         let stored = loop {
             self.store
@@ -357,17 +260,7 @@ impl Life {
         };
         self.agent = Agent::recover(self.config.clone(), stored, now(self.boot_ms));
         self.again.extend(unanswered.into_values());
-    }
-
-    /// Clients look at their jobs: a terminal state that one was shown is remembered.
-    fn show(&mut self) {
-        let jobs: Vec<JobId> = self.outside.acknowledged.keys().cloned().collect();
-        for job in jobs {
-            if let Some(look) = self.look(&job).filter(|look| look.state.is_terminal()) {
-                self.outside.shown.insert(job, (look.version, look.state));
-            }
-        }
-        self.note();
+        self.rebuilds.push(began..=self.recorder.position());
     }
 
     /// Whether the batch is durable.
@@ -423,22 +316,6 @@ impl Life {
         }
     }
 
-    fn answered(&mut self, request: RequestId, reply: ApiReply) {
-        let spec = self.asked.remove(&request).expect("it was asked");
-        match reply {
-            ApiReply::Submitted { job, .. } => {
-                self.outside.acknowledged.insert(job, spec);
-            }
-            ApiReply::Unread { job } => match self.store.answer(&StoreQuery::Job(job)) {
-                StoreAnswer::Job(record) => {
-                    self.send(spec, record.map_or(Stored::Absent, Stored::Record));
-                }
-                _ => self.again.push_back(spec),
-            },
-            other => panic!("{other:?}"),
-        }
-    }
-
     /// The container of an activity is stopped before it ends by itself.
     fn stop(&mut self, id: &ActivityId) {
         if let Some(index) = self.running.iter().position(|other| other == id) {
@@ -453,8 +330,11 @@ impl Life {
         let result = match activity {
             Activity::Prepare(plan) => {
                 let command = &plan.job.task.engine.params.0["Parameters"][1];
-                let code = command.as_str().unwrap().parse().unwrap();
-                ActivityResult::Prepared(Ok(self.outside.engine.create(&plan.execution, code)))
+                let made = Made {
+                    code: command.as_str().unwrap().parse().unwrap(),
+                    job_type: plan.job.job_type,
+                };
+                ActivityResult::Prepared(Ok(self.outside.engine.create(&plan.execution, made)))
             }
             Activity::Run { .. } if self.outside.engine.has_ended(&id.execution) => {
                 ActivityResult::Ran(Ok(self.output_of(&id)))
@@ -479,12 +359,12 @@ impl Life {
 
     fn output_of(&self, id: &ActivityId) -> RunOutput {
         RunOutput {
-            exit_code: self.outside.engine.code(&id.execution),
+            exit_code: self.outside.engine.made(&id.execution).code,
             ..RunOutput::default()
         }
     }
 
-    fn note(&mut self) {
+    pub(super) fn note(&mut self) {
         self.moments.push(Moment {
             position: self.recorder.position(),
             outside: self.outside.clone(),
@@ -498,11 +378,4 @@ fn now(boot_ms: u64) -> Now {
         boot_ms,
         wall: Some(UnixMs(1_800_000_000_000 + boot_ms)),
     }
-}
-
-fn job(spec: &Spec) -> Job {
-    let params = json!({"Image": "image", "Parameters": ["exit", spec.code.to_string()]});
-    let mut job = unsubmitted(&spec.name, &params);
-    spec.publisher.clone_into(&mut job.task.publisher.kind);
-    job
 }
