@@ -123,7 +123,7 @@ pub(super) async fn get(backend: &ApiBackend, id: &str, query: &Query) -> Result
             .flat_map(|words| words.split(','))
             .any(|included| included.trim() == word)
     };
-    let mut body = Json::object().with("Job", wire::job(job));
+    let mut body = Json::object().with("Job", wire::job(job.clone()));
     if includes("history") {
         body = body.with("History", history::whole(&record, job.version));
     }

@@ -196,7 +196,7 @@ async fn by_creation(backend: &ApiBackend, listing: &Listing) -> Result<Json, Ap
             // What was selected is rare, so the rest is looked through in the largest steps.
             false => PAGE_MAX + 1,
         };
-        let writing = || items.extend(found.drain(..).map(|row| wire::job(&row)));
+        let writing = || items.extend(found.drain(..).map(wire::job));
         let order = listing.order;
         let next = next_rows(backend, order, after.as_ref(), rows_wanted, writing).await?;
         let full = |count: usize| count == page_size;
@@ -219,7 +219,7 @@ async fn by_creation(backend: &ApiBackend, listing: &Listing) -> Result<Json, Ap
             Some(_) | None => {}
         }
     };
-    items.extend(found.iter().map(wire::job));
+    items.extend(found.into_iter().map(wire::job));
     Ok(page(items, &token))
 }
 
@@ -233,6 +233,7 @@ async fn by_change(backend: &ApiBackend, listing: &Listing) -> Result<Json, ApiE
         let next = next_rows(backend, order, read.as_ref(), PAGE_MAX + 1, || ());
         let Stretch { rows, more } = next.await?;
         for row in rows {
+            read = Some(Cursor::of(&row, Sort::Created));
             let cursor = Cursor::of(&row, listing.sort);
             let is_due = match &listing.after {
                 None => true,
@@ -245,7 +246,7 @@ async fn by_change(backend: &ApiBackend, listing: &Listing) -> Result<Json, ApiE
             let has_room = best.len() <= page_size
                 || worst.is_some_and(|(worst, _)| listing.comes_before(&cursor, worst));
             if is_due && has_room && listing.passes(&row) {
-                best.insert(cursor, wire::job(&row));
+                best.insert(cursor, wire::job(row));
                 if best.len() > page_size + 1 {
                     match listing.order {
                         ListOrder::OldestFirst => best.pop_last(),
@@ -253,7 +254,6 @@ async fn by_change(backend: &ApiBackend, listing: &Listing) -> Result<Json, ApiE
                     };
                 }
             }
-            read = Some(Cursor::of(&row, Sort::Created));
         }
         if !more {
             break;

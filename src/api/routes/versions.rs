@@ -13,7 +13,11 @@ use hyper::HeaderMap;
 pub(super) async fn get(backend: &ApiBackend, id: &str, query: &Query) -> Result<Json, ApiError> {
     let record = find::record(backend, Place::new(id, query)).await?;
     let earlier = record.earlier.iter().map(|version| &version.job);
-    let items = earlier.chain([&record.job]).map(wire::job).collect();
+    let items = earlier
+        .chain([&record.job])
+        .cloned()
+        .map(wire::job)
+        .collect();
     Ok(page(items, ""))
 }
 

@@ -18,24 +18,27 @@ pub(in crate::api) fn job_state_word(state: JobState) -> &'static str {
     }
 }
 
-/// A whole job. It always has exactly one task with an engine: without one, clients crash.
-pub(in crate::api) fn job(job: &Job) -> Json {
-    Json::object()
-        .with("ID", job.id.as_str())
-        .with("Name", job.name.as_str())
-        .with("Namespace", job.namespace.as_str())
+/// Entries of a whole job: a list is mostly such objects, and none of them grows.
+const JOB_ENTRIES: usize = 15;
+
+/// A whole job, whose texts it takes over. It always has exactly one task with an engine: without one, clients crash.
+pub(in crate::api) fn job(job: Job) -> Json {
+    Json::Object(Vec::with_capacity(JOB_ENTRIES))
+        .with("ID", job.id.0)
+        .with("Name", job.name)
+        .with("Namespace", job.namespace)
         .with("Type", job.job_type.word())
         .with("Priority", job.priority)
         .with("Count", u64::from(job.count))
         .with("Constraints", list(&job.constraints, constraint))
-        .with("Meta", &job.meta)
-        .with("Labels", &job.labels)
-        .with("Tasks", vec![task(&job.task)])
+        .with("Meta", job.meta)
+        .with("Labels", job.labels)
+        .with("Tasks", vec![task(job.task)])
         .with(
             "State",
             Json::object()
                 .with("StateType", job_state_word(job.state))
-                .with_some("Message", job.state_message.as_str()),
+                .with_some("Message", job.state_message),
         )
         .with("Version", job.version)
         .with("Revision", job.revision)
@@ -53,25 +56,25 @@ pub(in crate::api) fn spec_of(job: &Job) -> Json {
         .with("Constraints", list(&job.constraints, constraint))
         .with("Meta", &meta)
         .with("Labels", &job.labels)
-        .with("Tasks", vec![task(&job.task)])
+        .with("Tasks", vec![task(job.task.clone())])
 }
 
-fn task(task: &Task) -> Json {
+fn task(task: Task) -> Json {
     Json::object()
-        .with("Name", task.name.as_str())
-        .with("Engine", spec(&task.engine))
-        .with("Publisher", spec(&task.publisher))
-        .with_some("Env", &task.env)
-        .with_some("Meta", &task.meta)
+        .with("Name", task.name)
+        .with("Engine", owned_spec(task.engine))
+        .with("Publisher", owned_spec(task.publisher))
+        .with_some("Env", task.env)
+        .with_some("Meta", task.meta)
         .with_some("InputSources", list(&task.input_sources, input_source))
         .with_some("ResultPaths", list(&task.result_paths, result_path))
         .with(
             "Resources",
             Json::object()
-                .with_some("CPU", task.resources.cpu.as_str())
-                .with_some("Memory", task.resources.memory.as_str())
-                .with_some("Disk", task.resources.disk.as_str())
-                .with_some("GPU", task.resources.gpu.as_str()),
+                .with_some("CPU", task.resources.cpu)
+                .with_some("Memory", task.resources.memory)
+                .with_some("Disk", task.resources.disk)
+                .with_some("GPU", task.resources.gpu),
         )
         .with("Network", network(&task.network))
         .with(
@@ -85,9 +88,13 @@ fn task(task: &Task) -> Json {
 
 /// A typed spec; `{"Type":""}` for none.
 pub(super) fn spec(spec: &SpecConfig) -> Json {
+    owned_spec(spec.clone())
+}
+
+fn owned_spec(spec: SpecConfig) -> Json {
     Json::object()
-        .with("Type", spec.kind.as_str())
-        .with_some("Params", &spec.params.0)
+        .with("Type", spec.kind)
+        .with_some("Params", spec.params.0)
 }
 
 fn constraint(constraint: &Constraint) -> Json {

@@ -195,38 +195,56 @@ impl From<&[String]> for Json {
     }
 }
 
-impl From<&BTreeMap<String, String>> for Json {
-    fn from(entries: &BTreeMap<String, String>) -> Self {
+impl From<BTreeMap<String, String>> for Json {
+    fn from(entries: BTreeMap<String, String>) -> Self {
+        let entries = entries.into_iter();
         Self::Object(
             entries
-                .iter()
-                .map(|(key, value)| (key.clone().into(), value.as_str().into()))
+                .map(|(key, value)| (key.into(), value.into()))
                 .collect(),
         )
     }
 }
 
-impl From<&Value> for Json {
-    fn from(value: &Value) -> Self {
+impl From<&BTreeMap<String, String>> for Json {
+    fn from(entries: &BTreeMap<String, String>) -> Self {
+        entries.clone().into()
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
         match value {
             Value::Null => Self::Null,
-            Value::Bool(value) => Self::Bool(*value),
-            Value::Number(number) => Self::Number(number.clone()),
-            Value::String(text) => Self::Text(text.clone()),
-            Value::Array(items) => Self::List(items.iter().map(Into::into).collect()),
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(items) => Self::List(items.into_iter().map(Into::into).collect()),
             Value::Object(entries) => entries.into(),
         }
     }
 }
 
-impl From<&Map<String, Value>> for Json {
-    fn from(entries: &Map<String, Value>) -> Self {
+impl From<&Value> for Json {
+    fn from(value: &Value) -> Self {
+        value.clone().into()
+    }
+}
+
+impl From<Map<String, Value>> for Json {
+    fn from(entries: Map<String, Value>) -> Self {
+        let entries = entries.into_iter();
         Self::Object(
             entries
-                .iter()
-                .map(|(key, value)| (key.clone().into(), value.into()))
+                .map(|(key, value)| (key.into(), value.into()))
                 .collect(),
         )
+    }
+}
+
+impl From<&Map<String, Value>> for Json {
+    fn from(entries: &Map<String, Value>) -> Self {
+        entries.clone().into()
     }
 }
 
