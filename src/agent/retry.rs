@@ -7,19 +7,44 @@ use crate::model::{Deadline, Now};
 pub(crate) struct Retry {
     at: Deadline,
     wait_ms: u64,
+    pace: &'static Pace,
 }
 
-/// The first repetition: longer than a round trip over a bad link.
-const FIRST_MS: u64 = 2_000;
-/// The slowest: a fleet that was away for days is heard again within minutes.
-const SLOWEST_MS: u64 = 5 * 60 * 1_000;
+/// How long the waits are.
+#[derive(Debug)]
+struct Pace {
+    first_ms: u64,
+    slowest_ms: u64,
+}
+
+/// First longer than a round trip over a bad link; then so that a fleet that was away for days is heard again within
+/// minutes.
+const PACE: Pace = Pace {
+    first_ms: 2_000,
+    slowest_ms: 5 * 60 * 1_000,
+};
+/// First longer than any message is under way; then so rarely that a node sleeps through the days of a partition.
+const RARE: Pace = Pace {
+    first_ms: 5 * 60 * 1_000,
+    slowest_ms: 60 * 60 * 1_000,
+};
 
 impl Retry {
     /// Said just now.
     pub(crate) fn start(now: Now) -> Self {
+        Self::at_pace(&PACE, now)
+    }
+
+    /// To be said only if there is time: for what is nearly always known already.
+    pub(crate) fn rare(now: Now) -> Self {
+        Self::at_pace(&RARE, now)
+    }
+
+    fn at_pace(pace: &'static Pace, now: Now) -> Self {
         Self {
-            at: Deadline(now.boot_ms + FIRST_MS),
-            wait_ms: FIRST_MS,
+            at: Deadline(now.boot_ms + pace.first_ms),
+            wait_ms: pace.first_ms,
+            pace,
         }
     }
 
@@ -33,8 +58,13 @@ impl Retry {
         if now.boot_ms < self.at.0 {
             return false;
         }
-        self.wait_ms = (self.wait_ms * 2).min(SLOWEST_MS);
+        self.wait_ms = (self.wait_ms * 2).min(self.pace.slowest_ms);
         self.at = Deadline(now.boot_ms + self.wait_ms);
         true
+    }
+
+    /// Whether it has been said again.
+    pub(crate) fn was_due(&self) -> bool {
+        self.wait_ms > self.pace.first_ms
     }
 }

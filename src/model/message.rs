@@ -9,6 +9,8 @@
 //!     | <-------- Pulling -------- |  how far the pull of its image has come; may be lost
 //!     | <-------- Progress ------- |  running, publishing; may be lost
 //!     | <-- EngineAway, EngineBack |  its engine goes and comes; may be lost
+//!     | <------------------ Bid -- |  again, minutes after it was accepted, until it is answered
+//!     | -- AcceptBid, RejectBid -> |  it is wanted, or not any more
 //!     | -- Cancel ---------------> |  at any time
 //!     | <-------------- Outcome -- |  repeated until
 //!     | -- Acknowledge ----------> |

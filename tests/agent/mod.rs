@@ -20,5 +20,6 @@ mod recovery;
 mod retention;
 mod room;
 mod table;
+mod unsure;
 mod upkeep;
 mod versions;

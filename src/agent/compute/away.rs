@@ -1,6 +1,6 @@
 //! An engine that is away, as its executions show it. Never a failure: each says since when, and goes on when it is back.
 
-use super::{Compute, Phase};
+use super::Compute;
 use crate::agent::bidding::EngineView;
 use crate::agent::mail::Desk;
 use crate::model::{ExecutionId, Message, WriteKind};
@@ -27,13 +27,8 @@ impl Compute {
         let (EngineView::Away { why }, Some(held)) = (&self.engine, self.held.get_mut(id)) else {
             return;
         };
-        match held.phase {
-            Phase::Queued
-            | Phase::Reconciling { .. }
-            | Phase::Preparing { .. }
-            | Phase::Running { .. }
-            | Phase::Publishing { .. } => {}
-            Phase::Bidding { .. } | Phase::Ended | Phase::Discarding { .. } => return,
+        if !held.phase.is_open() {
+            return;
         }
         let is_new = held.record.away.is_none();
         let since = *held.record.away.get_or_insert(desk.now);

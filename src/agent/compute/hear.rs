@@ -12,6 +12,7 @@ use crate::model::{
 impl Compute {
     /// One message. A repetition answers with how the execution stands.
     pub(crate) fn hear(&mut self, from: &NodeId, message: Message, desk: &mut Desk<'_>) {
+        self.heard_of(message.execution(), from);
         match message {
             Message::Ask {
                 execution,
@@ -108,8 +109,7 @@ impl Compute {
                 let phase = Phase::Bidding {
                     until: Deadline(desk.now.boot_ms + BID_MS),
                 };
-                self.held
-                    .insert(id.clone(), Held::new(record, phase, desk.now));
+                self.held.insert(id.clone(), Held::new(record, phase, desk));
                 BidVerdict::Accepted
             }
             Err(reason) => {
@@ -145,7 +145,7 @@ impl Compute {
         };
         if matches!(held.phase, Phase::Bidding { .. }) {
             held.record.accepted = desk.now;
-            *held = Held::new(held.record.clone(), Phase::Queued, desk.now);
+            *held = Held::new(held.record.clone(), Phase::Queued, desk);
             self.queue.push_back(id.clone());
             let answer = how_it_stands(id, held);
             self.save(id, WriteKind::Promise);

@@ -18,11 +18,13 @@ mod progress;
 mod rebuild;
 mod reconcile;
 mod timers;
+mod wanted;
 
 use super::bidding::EngineView;
 use super::mail::Desk;
 use super::pressure::{self, READING_FRESH_MS};
 use super::retention::Retention;
+use super::retry::Retry;
 use super::{
     Activity, ActivityId, AgentConfig, Capacity, FoundState, LIVE_MAX, Output, Plan, Writes,
 };
@@ -107,6 +109,8 @@ struct Held {
     wish: Wish,
     /// How long it may wait for room, if its job says so.
     patience: Option<Timer>,
+    /// When its requester is asked whether it still wants it; `None` once it has said so, and if it is this node.
+    doubt: Option<Retry>,
 }
 
 /// What this node is doing for an execution.
@@ -158,6 +162,18 @@ impl Phase {
         }
     }
 
+    /// Whether it was accepted and is not over.
+    fn is_open(&self) -> bool {
+        match self {
+            Self::Queued
+            | Self::Reconciling { .. }
+            | Self::Preparing { .. }
+            | Self::Running { .. }
+            | Self::Publishing { .. } => true,
+            Self::Bidding { .. } | Self::Ended | Self::Discarding { .. } => false,
+        }
+    }
+
     fn step(&self) -> Option<u64> {
         match self {
             Self::Preparing { step }
@@ -190,15 +206,17 @@ struct Sweep {
 }
 
 impl Held {
-    fn new(record: ExecutionRecord, phase: Phase, now: Now) -> Self {
+    fn new(record: ExecutionRecord, phase: Phase, desk: &Desk<'_>) -> Self {
         let seconds = record.job.timeouts().queue_s;
         let patience = (seconds > 0)
-            .then(|| Timer::start(record.accepted, seconds.saturating_mul(1_000)).rebase(now));
+            .then(|| Timer::start(record.accepted, seconds.saturating_mul(1_000)).rebase(desk.now));
+        let doubt = (record.requester != *desk.me).then(|| Retry::rare(desk.now));
         Self {
             record,
             phase,
             wish: Wish::Run,
             patience,
+            doubt,
         }
     }
 

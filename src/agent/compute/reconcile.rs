@@ -52,7 +52,7 @@ impl Compute {
                     Phase::Reconciling { after: self.finds }
                 }
             };
-            self.held.insert(id, Held::new(record, phase, desk.now));
+            self.held.insert(id, Held::new(record, phase, desk));
         }
         self.deliver_again(desk);
         self.orphans = orphans;

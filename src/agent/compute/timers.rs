@@ -22,6 +22,7 @@ impl Compute {
             | Phase::Discarding { .. } => None,
         });
         held.chain(self.next_delivery())
+            .chain(self.next_offer())
             .chain(self.find_at)
             .chain(self.late_at)
             .chain(self.spare_at)
@@ -41,6 +42,7 @@ impl Compute {
             self.start_ready(desk);
         }
         self.tell_again(desk);
+        self.offer_again(desk);
         let mut impatient: Vec<ExecutionId> = Vec::new();
         for (id, held) in &mut self.held {
             match &mut held.phase {
