@@ -6,8 +6,6 @@ use codling::model::{NodeRoles, Resources};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
-/// A clock that is set ahead by days, yet makes no job of this run so old that it is not kept any more.
-const AHEAD_MS: i64 = 200_000_000;
 
 const REQUESTER: usize = 0;
 const COMPUTE: usize = 1;
@@ -111,7 +109,7 @@ fn faults(seed: &mut Seed, heal_ms: u64) -> Vec<(u64, Fault)> {
             },
             _ => Fault::WallStep {
                 node: either(seed),
-                wall_off_ms: *seed.pick(&[Some(0), None, Some(AHEAD_MS)]),
+                wall_off_ms: *seed.pick(&[Some(0), None, Some(400_000_000)]),
             },
         };
         faults.push((at_ms, fault));
