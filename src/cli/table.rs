@@ -4,8 +4,8 @@ use super::console::plain;
 
 /// Blanks between columns.
 const GAP: &str = "  ";
-/// No column is cut below this: less says nothing.
-const COLUMN_MIN: usize = 8;
+/// No column is cut below this: less says nothing, and a list of jobs with its ids whole has 80 letters so.
+const COLUMN_MIN: usize = 6;
 /// Ends a cell that was cut.
 const CUT: &str = "...";
 
@@ -124,7 +124,7 @@ mod tests {
         assert!(table.render().contains("codling-test:latest"));
         assert_eq!(
             table.render_within(Some(10)),
-            "JOB              STATE     IMAGE\nj-01a21056-5bdc  Compl...  local...\n"
+            "JOB              STATE   IMAGE\nj-01a21056-5bdc  Com...  loc...\n"
         );
     }
 }

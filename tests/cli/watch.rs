@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 fn list(state: &str) -> Value {
     json!({ "NextToken": "", "Items": [{
-        "ID": "j-01a21056-5bdc-7b46-aead-e5bdb30df5b3", "Name": "nightly", "State": { "StateType": state },
+        "ID": "j-01a21056-5bdc-7b46-aead-e5bdb30df5b3", "Name": "nightly", "Type": "service", "State": { "StateType": state },
+        "CreateTime": 1_748_779_200_123_000_000_i64,
         "Tasks": [{ "Engine": { "Params": { "Image": "docker.io/library/alpine:3.20.3-of-some-day" } } }],
     }]})
 }
