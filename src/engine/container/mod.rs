@@ -268,17 +268,17 @@ impl ContainerEngine {
         let reply = loop {
             let read = self.patience.read;
             let call = Call::new("list containers", Method::GET, path.clone(), read);
-            match self.call(call).await {
-                Err(EngineError::Refused { message, .. })
-                    if torn_removal(&message).is_some_and(|id| torn.as_ref() != Some(&id)) =>
-                {
-                    // It is ours: only what has our labels is looked at.
-                    torn = torn_removal(&message);
-                    if let Some(id) = &torn {
-                        self.take_away(id).await?;
-                    }
+            let error = match self.call(call).await {
+                Ok(reply) => break reply,
+                Err(error) => error,
+            };
+            match torn_removal(&error) {
+                // It is ours: only what has our labels is looked at.
+                Some(id) if torn.as_ref() != Some(&id) => {
+                    self.take_away(&id).await?;
+                    torn = Some(id);
                 }
-                reply => break reply?,
+                _ => return Err(error),
             }
         };
         let mut items: Vec<ListItem> = self.note(reply.json(LIST_MAX).await)?;
@@ -528,7 +528,10 @@ fn is_plain(id: &str) -> bool {
 const VANISHED_WORDS: &str = "no such container";
 
 /// The container that a Podman was removing when it was killed: its files are gone, and no list that it is in can be had.
-fn torn_removal(message: &str) -> Option<ContainerId> {
+fn torn_removal(error: &EngineError) -> Option<ContainerId> {
+    let EngineError::Refused { message, .. } = error else {
+        return None;
+    };
     let rest = message.strip_prefix("getting container from store \"")?;
     let (id, rest) = rest.split_once('"')?;
     (rest.contains("container not known") && is_plain(id)).then(|| ContainerId(id.to_owned()))
