@@ -153,8 +153,8 @@ fn the_end_of_a_job_looks_at_the_board_once_images_were_pulled() {
     assert!(bench.wants_board(&done));
 }
 
-#[test]
-fn a_dry_run_of_a_prune_shows_idle_images_and_removes_none_and_a_prune_removes_all_of_them() {
+/// A node that had pulled three images, of which a job needs the one between.
+fn two_idle_and_one_needed() -> Bench {
     let stored = StoredState {
         images: PulledImages {
             images: ["old", "busybox", "new"].map(image).into(),
@@ -164,6 +164,19 @@ fn a_dry_run_of_a_prune_shows_idle_images_and_removes_none_and_a_prune_removes_a
     let mut bench = Bench::recover(stored, early(1_000));
     bench.engine(vec![]);
     bench.run_for_other("e-1", &plain());
+    bench
+}
+
+fn removed(name: &str) -> Event {
+    Event::ImageRemoved {
+        name: name.to_owned(),
+        removal: ImageRemoval::Removed,
+    }
+}
+
+#[test]
+fn a_dry_run_of_a_prune_shows_idle_images_and_removes_none_and_a_prune_removes_all_of_them() {
+    let mut bench = two_idle_and_one_needed();
     for mode in [PruneMode::DryRun, PruneMode::Remove] {
         bench.event(board(5 << 30));
         let turn = bench.request(ApiRequest::Prune(mode));
@@ -181,10 +194,6 @@ fn a_dry_run_of_a_prune_shows_idle_images_and_removes_none_and_a_prune_removes_a
             PruneMode::Remove => assert_eq!(removals(&turn), [("old", "sha256:old")]),
         }
     }
-    let removed = |name: &str| Event::ImageRemoved {
-        name: name.to_owned(),
-        removal: ImageRemoval::Removed,
-    };
     assert_eq!(
         removals(&bench.event(removed("old"))),
         [("new", "sha256:new")]
@@ -205,19 +214,7 @@ fn failed_with(turn: &Turn) -> Option<FailureKind> {
 
 #[test]
 fn a_pull_that_finds_no_room_has_idle_images_go_is_tried_again_and_fails_when_none_is_left() {
-    let stored = StoredState {
-        images: PulledImages {
-            images: ["old", "busybox", "new"].map(image).into(),
-        },
-        ..StoredState::default()
-    };
-    let mut bench = Bench::recover(stored, early(1_000));
-    bench.engine(vec![]);
-    bench.run_for_other("e-1", &plain());
-    let removed = |name: &str| Event::ImageRemoved {
-        name: name.to_owned(),
-        removal: ImageRemoval::Removed,
-    };
+    let mut bench = two_idle_and_one_needed();
     let no_room = || {
         let failure = Failure::new(FailureKind::ImageNoSpace, "no space left on device");
         ActivityResult::Prepared(Err(failure))
