@@ -28,6 +28,16 @@ pub(crate) struct TestNode {
     _board: Option<CalmBoard>,
 }
 
+/// Opens a node. A process that another test has just forked has this one's locks until it becomes another program, also
+/// that of a node which was stopped meanwhile: only such a taken directory is tried again.
+#[track_caller]
+fn opened(open: impl Fn() -> Result<Node, NodeError>) -> Node {
+    wait::until("the node opens", || match open() {
+        Err(taken @ NodeError::DataDirTaken { .. }) => Err(taken),
+        opened => Ok(opened.expect("the node opens")),
+    })
+}
+
 impl TestNode {
     /// Starts a node on `dir` with further flags, on a board at ease; ports are free ones on loopback.
     #[track_caller]
@@ -43,21 +53,21 @@ impl TestNode {
 
     #[track_caller]
     fn start_on_board(board: CalmBoard, dir: &Path, flags: &[(&str, &str)]) -> Self {
-        let node = Node::open(&config(dir, flags), board.root(), Evidence::default());
-        Self::run(node.expect("the node opens"), Some(board))
+        let config = config(dir, flags);
+        let node = opened(|| Node::open(&config, board.root(), Evidence::default()));
+        Self::run(node, Some(board))
     }
 
     /// Starts a node on `dir` with a scripted engine, on a board at ease.
     #[track_caller]
     pub(crate) fn start_on(dir: &Path, engine: &ScriptedEngine) -> Self {
         let board = CalmBoard::new();
-        let node = Node::open_with(
-            &config(dir, &[]),
-            board.root(),
-            Arc::new(engine.client()),
-            Evidence::default(),
-        );
-        Self::run(node.expect("the node opens"), Some(board))
+        let config = config(dir, &[]);
+        let node = opened(|| {
+            let engine = Arc::new(engine.client());
+            Node::open_with(&config, board.root(), engine, Evidence::default())
+        });
+        Self::run(node, Some(board))
     }
 
     /// Starts a node on `dir` with a scripted engine and further flags, on the board that `root` shows.
@@ -68,9 +78,12 @@ impl TestNode {
         root: &Path,
         flags: &[(&str, &str)],
     ) -> Self {
-        let engine = Arc::new(engine.client());
-        let node = Node::open_with(&config(dir, flags), root, engine, Evidence::default());
-        Self::run(node.expect("the node opens"), None)
+        let config = config(dir, flags);
+        let node = opened(|| {
+            let engine = Arc::new(engine.client());
+            Node::open_with(&config, root, engine, Evidence::default())
+        });
+        Self::run(node, None)
     }
 
     fn run(node: Node, board: Option<CalmBoard>) -> Self {
