@@ -13,7 +13,7 @@ fn main() {
     println!("cargo:rerun-if-changed={LIST}");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     // There rustc brings its own linker, which takes such a list, and keeps one of functions that are the same in all but
-    // name: 0.1 MB. A backtrace may show one by the name of another.
+    // name: 65 kB. A backtrace may show one by the name of another.
     if is("PROFILE", "release") && is("TARGET", "x86_64-unknown-linux-gnu") {
         let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
         for argument in [
